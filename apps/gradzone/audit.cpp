@@ -1,0 +1,127 @@
+// gradzone audit: zones of a trained network's points.
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "command.hpp"
+#include "gradzone/base/file.hpp"
+#include "gradzone/report/html.hpp"
+#include "gradzone/study/audit_study.hpp"
+#include "terminal.hpp"
+
+namespace gradzone::app {
+namespace {
+
+struct AuditOptionsText {
+  AuditStudy study;
+  std::string format = "fp32", form = "direct", choices = "native,minimal", batch_norm = "evaluation",
+              fail_on;
+  std::string out = "gradzone-audit";
+  bool no_exact = false, resume = true;
+};
+
+AuditStudy parse(const AuditOptionsText& text) {
+  AuditStudy study = text.study;
+  study.formats = parse_formats(text.format);
+  study.form = parse_form(text.form);
+  study.choices = parse_choices(text.choices);
+  study.batch_norm = text.batch_norm == "training" ? BatchNorm::Mode::training : BatchNorm::Mode::evaluation;
+  study.reference.exact = !text.no_exact;
+  return study;
+}
+
+bool any_in(const AuditResults& results, Zone zone) {
+  for (const PointResult& p : results.points) {
+    if (p.point.zone == zone) return true;
+  }
+  return false;
+}
+
+ExitCode audit(const AuditOptionsText& text, const Common& common) {
+  const AuditStudy wanted = parse(text);
+  const bool check = !text.fail_on.empty();
+  const Zone fail_on = check ? parse_zone(text.fail_on) : Zone::undecided;
+  const LoadedStudy study(wanted);
+  AuditResults results;
+  {
+    ProgressLine progress("audit", "point", common.quiet);
+    results = study.run(text.out, common.threads, progress.watch(common.stop));
+  }
+  write_report(text.out, results);
+  if (common.json) {
+    fmt::print("{}", summary_json(results));
+  } else if (!common.quiet) {
+    fmt::print(
+        "{}{}/report.html shows it; points.csv, branches.csv, gradients.csv and summary.json have the "
+        "numbers\n",
+        zone_table(results), text.out);
+  }
+  return check && any_in(results, fail_on) ? ExitCode::zone_found : ExitCode::done;
+}
+
+}  // namespace
+
+void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
+  CLI::App* command = app.add_subcommand(
+      "audit", "Say of each point of a data set which zone its gradient is in, with proof");
+  auto text = std::make_shared<AuditOptionsText>();
+  command
+      ->add_option("--model", text->study.model,
+                   "NET:FILE, a network and its safetensors checkpoint, e.g. lenet5:net.safetensors")
+      ->required();
+  command->add_option("--data", text->study.data, "mnist:FOLDER with the four IDX files, or glyphs[:COUNT]")
+      ->required();
+  command->add_option("--split", text->study.split, "train or test")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"train", "test"}));
+  command
+      ->add_option("--format", text->format,
+                   "Formats, comma-separated: fp64, fp32, fp16, bf16, fp16-strict, each with an optional "
+                   "order /chain, /bias-first, /pairwise, /lanes16")
+      ->capture_default_str();
+  command
+      ->add_option("--choices", text->choices,
+                   "The set S, comma-separated: native, minimal, beta=B, with +relu=A, +normpool=A, ...")
+      ->capture_default_str();
+  command->add_option("--form", text->form, "How hybrids are programmed: direct or composed")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"direct", "composed"}));
+  command->add_option("--batch", text->study.batch, "Images per point")->capture_default_str();
+  command->add_option("--samples", text->study.samples, "Audit the first N points; 0 for all")
+      ->capture_default_str();
+  command->add_flag("--shuffle", text->study.shuffle,
+                    "Take the images in a random order drawn from the seed");
+  command->add_option("--seed", text->study.seed, "Seed of glyphs and shuffling")->capture_default_str();
+  command
+      ->add_option("--batch-norm", text->batch_norm,
+                   "evaluation (running statistics) or training (batch statistics)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"evaluation", "training"}));
+  command->add_option("--start-bits", text->study.reference.start_bits, "First precision of the reference")
+      ->capture_default_str();
+  command
+      ->add_option("--max-bits", text->study.reference.max_bits,
+                   "Last precision of the reference's enclosures")
+      ->capture_default_str();
+  command->add_flag("--no-exact", text->no_exact,
+                    "Enclosures only: no structure identities, no exact rationals");
+  command->add_option(
+      "--fail-on", text->fail_on,
+      "Exit with 1 if a point is in this zone: regular, bifurcation, compensation, undecided");
+  command->add_option("--out", text->out, "Folder of the result store, the tables and the report")
+      ->capture_default_str();
+  command->add_flag("--resume", text->resume,
+                    "Continue an audit that was stopped: always done, accepted for scripts");
+  add_common(*command, common);
+  command->footer(
+      "Stopped at any moment, the same command continues and ends with the same bytes.\n\n"
+      "Examples:\n"
+      "  gradzone audit --model lenet5:net.safetensors --data mnist:data/mnist --split train --samples 200\n"
+      "  gradzone audit --model lenet5:net.safetensors --data glyphs:500 --format fp16,fp32 --choices "
+      "native,beta=1000 --form composed\n"
+      "  gradzone audit --model lenet5:net.safetensors --data glyphs:500 --choices native,native+relu=1 "
+      "--fail-on bifurcation");
+  command->callback([text, &common, &exit_code] { exit_code = audit(*text, common); });
+}
+
+}  // namespace gradzone::app

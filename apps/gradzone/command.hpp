@@ -1,0 +1,31 @@
+// What the sub-commands share. Each sub-command is one file: it parses, calls the library, prints.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <stop_token>
+
+#include "gradzone/base/error.hpp"
+
+namespace gradzone::app {
+
+/// Options every sub-command accepts, and what main hands to it.
+struct Common {
+  int threads = 0;
+  bool quiet = false;
+  bool json = false;
+  std::stop_token stop;
+};
+
+/// Adds --threads, --quiet and --json.
+void add_common(CLI::App& command, Common& common);
+
+/// Each registers its sub-command; the callback sets `exit_code` or throws a gradzone::Error.
+void add_audit(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_bench(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_data(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_demo(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_report(CLI::App& app, Common& common, ExitCode& exit_code);
+
+}  // namespace gradzone::app

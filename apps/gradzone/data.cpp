@@ -1,0 +1,78 @@
+// gradzone data: which data sets there are, and whether their files are what they should be.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "command.hpp"
+#include "gradzone/data/manifest.hpp"
+
+namespace gradzone::app {
+namespace {
+
+void list(bool json) {
+  if (json) {
+    nlohmann::ordered_json out = nlohmann::ordered_json::array();
+    out.push_back({{"name", "glyphs"}, {"title", "synthetic digits, built in"}, {"files", nullptr}});
+    for (const Manifest& m : known_manifests()) {
+      nlohmann::ordered_json files = nlohmann::ordered_json::array();
+      for (const ManifestFile& f : m.files)
+        files.push_back({{"name", f.name}, {"bytes", f.bytes}, {"sha256", f.sha256}});
+      out.push_back({{"name", m.name},
+                     {"title", m.title},
+                     {"source", m.source},
+                     {"licence", m.licence},
+                     {"urls", m.urls},
+                     {"files", files}});
+    }
+    fmt::print("{}\n", out.dump(2));
+    return;
+  }
+  fmt::print("glyphs[:COUNT]   synthetic 28x28 digits drawn from the seed; built in, nothing to download\n");
+  for (const Manifest& m : known_manifests()) {
+    fmt::print("{}:FOLDER{:<{}}{}\n  source: {}\n  licence: {}\n", m.name, "",
+               std::max(1, 10 - static_cast<int>(m.name.size())), m.title, m.source, m.licence);
+    for (const std::string& url : m.urls) fmt::print("  from: {}\n", url);
+    for (const ManifestFile& f : m.files)
+      fmt::print("  {} (or .gz)  {} bytes  sha256 {}\n", f.name, f.bytes, f.sha256);
+  }
+}
+
+ExitCode verify(const std::string& spec, bool json) {
+  const std::size_t colon = spec.find(':');
+  if (colon == std::string::npos)
+    throw UsageError(fmt::format("'{}': name a data set and its folder, e.g. mnist:data/mnist", spec));
+  const std::vector<FileCheck> checks =
+      verify_dataset(spec.substr(colon + 1), find_manifest(spec.substr(0, colon)));
+  bool good = true;
+  nlohmann::ordered_json out = nlohmann::ordered_json::array();
+  for (const FileCheck& check : checks) {
+    good = good && check.state == FileCheck::State::ok;
+    out.push_back({{"name", check.name}, {"state", name(check.state)}, {"detail", check.detail}});
+    if (!json) fmt::print("{:<8} {:<28} {}\n", name(check.state), check.name, check.detail);
+  }
+  if (json) fmt::print("{}\n", out.dump(2));
+  return good ? ExitCode::done : ExitCode::bad_input;
+}
+
+}  // namespace
+
+void add_data(CLI::App& app, Common& common, ExitCode& exit_code) {
+  CLI::App* command = app.add_subcommand("data", "List the data sets and verify their files");
+  command->require_subcommand(1);
+  CLI::App* list_command =
+      command->add_subcommand("list", "The data sets that --data takes, with source, licence and checksums");
+  add_common(*list_command, common);
+  list_command->callback([&common, &exit_code] {
+    list(common.json);
+    exit_code = ExitCode::done;
+  });
+  CLI::App* verify_command =
+      command->add_subcommand("verify", "Compare the files of a folder with the published checksums");
+  auto spec = std::make_shared<std::string>();
+  verify_command->add_option("data", *spec, "NAME:FOLDER, e.g. mnist:data/mnist")->required();
+  add_common(*verify_command, common);
+  verify_command->footer("Exits with 3 if a file is missing or wrong.");
+  verify_command->callback([spec, &common, &exit_code] { exit_code = verify(*spec, common.json); });
+}
+
+}  // namespace gradzone::app

@@ -1,0 +1,66 @@
+// gradzone inspect: what a checkpoint holds and whether it can be audited.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "command.hpp"
+#include "gradzone/io/checkpoint.hpp"
+#include "gradzone/nets/nets.hpp"
+
+namespace gradzone::app {
+namespace {
+
+/// "" if the checkpoint can be audited as `net`, else why not.
+std::string obstacle(const Checkpoint& checkpoint, const std::string& net, const std::string& file) {
+  try {
+    parameters_for(make_net(net, BatchNorm::Mode::evaluation), checkpoint, file);
+    return "";
+  } catch (const InputError& error) {
+    return error.what();
+  }
+}
+
+ExitCode inspect(const std::string& file, bool json) {
+  const Checkpoint checkpoint = read_safetensors(file);
+  const std::string net = recognise_net(checkpoint).value_or("");
+  const std::string why_not = net.empty() ? "its tensors are those of no network that gradzone knows"
+                                          : obstacle(checkpoint, net, file);
+  if (json) {
+    nlohmann::ordered_json out{
+        {"file", file}, {"network", net}, {"auditable", why_not.empty()}, {"reason", why_not}};
+    out["metadata"] = checkpoint.metadata;
+    for (const NamedTensor& t : checkpoint.tensors) {
+      out["tensors"].push_back({{"name", t.name}, {"type", name(t.stored)}, {"shape", t.values.shape}});
+    }
+    fmt::print("{}\n", out.dump(2));
+  } else {
+    Index total = 0;
+    for (const NamedTensor& t : checkpoint.tensors) {
+      fmt::print("  {:<28} {:<5} {}\n", t.name, name(t.stored), to_string(t.values.shape));
+      total += t.values.size();
+    }
+    fmt::print("{} tensors, {} numbers\n", checkpoint.tensors.size(), total);
+    for (const auto& [key, value] : checkpoint.metadata) fmt::print("  {} = {}\n", key, value);
+    if (why_not.empty()) {
+      fmt::print("can be audited: --model {}:{}\n", net, file);
+    } else {
+      fmt::print("cannot be audited: {}\n", why_not);
+    }
+  }
+  return why_not.empty() ? ExitCode::done : ExitCode::bad_input;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code) {
+  CLI::App* command =
+      app.add_subcommand("inspect", "List a checkpoint's tensors and say whether it can be audited");
+  auto file = std::make_shared<std::string>();
+  command->add_option("file", *file, "A safetensors checkpoint")->required();
+  add_common(*command, common);
+  command->footer(
+      "Exits with 3 if the checkpoint cannot be audited.\n\nExample:\n  gradzone inspect net.safetensors");
+  command->callback([file, &common, &exit_code] { exit_code = inspect(*file, common.json); });
+}
+
+}  // namespace gradzone::app

@@ -1,0 +1,90 @@
+#include "terminal.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "gradzone/zones/census.hpp"
+
+namespace gradzone::app {
+
+std::string duration_text(double seconds) {
+  const auto s = static_cast<std::int64_t>(std::llround(seconds));
+  if (s < 60) return fmt::format("{} s", s);
+  if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
+  return fmt::format("{} h {} min", s / 3600, s / 60 % 60);
+}
+
+ProgressLine::ProgressLine(std::string what, std::string unit, bool quiet)
+    : what_(std::move(what)),
+      unit_(std::move(unit)),
+      quiet_(quiet),
+      terminal_(::isatty(STDERR_FILENO) != 0),
+      begin_(Clock::now()),
+      last_(begin_) {}
+
+ProgressLine::~ProgressLine() {
+  if (drawn_ && terminal_) std::fputc('\n', stderr);
+}
+
+std::string ProgressLine::line(std::int64_t done, std::int64_t total, double seconds) const {
+  const double rate = static_cast<double>(done - first_) / seconds;
+  const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
+  const std::string remaining = done < total ? fmt::format(", {} left", duration_text(left)) : "";
+  return fmt::format("{}: {} of {} {}s, {:.3g} {}s/s{}", what_, done, total, unit_, rate, unit_, remaining);
+}
+
+void ProgressLine::update(std::int64_t done, std::int64_t total) {
+  if (quiet_) return;
+  const std::lock_guard lock(mutex_);
+  if (first_ < 0) first_ = done;
+  const auto now = Clock::now();
+  const double elapsed = std::chrono::duration<double>(now - begin_).count();
+  const double since_last = std::chrono::duration<double>(now - last_).count();
+  const bool last = done == total && drawn_;
+  if (elapsed < 1 || (!last && since_last < (terminal_ ? 0.1 : 10))) return;
+  last_ = now;
+  drawn_ = true;
+  const std::string text = line(done, total, elapsed);
+  // \033[K clears what a longer earlier line left behind.
+  fmt::print(stderr, "{}{}{}", terminal_ ? "\r" : "", text, terminal_ ? "\033[K" : "\n");
+  std::fflush(stderr);
+}
+
+std::string zone_table(const AuditResults& results) {
+  std::string out;
+  std::vector<std::string> formats;
+  std::vector<std::vector<PointRecord>> points;
+  for (const PointResult& p : results.points) {
+    if (formats.empty() || formats.back() != p.point.format) {
+      formats.push_back(p.point.format);
+      points.emplace_back();
+    }
+    points.back().push_back(p.point);
+  }
+  for (std::size_t f = 0; f < formats.size(); ++f) {
+    const Census census = take_census(points[f]);
+    out += fmt::format("{}: {} points\n", formats[f], census.points);
+    for (const Zone zone : all_zones) {
+      const Frequency& share = census.zone(zone);
+      out += fmt::format("  {:<13}{:>6}  {:>6.2f} %  [{:.2f}, {:.2f}]", name(zone), share.count,
+                         100 * share.share, 100 * share.ci95.low, 100 * share.ci95.high);
+      if (zone == Zone::compensation && share.count > 0) {
+        for (const auto& [cause, layers] : census.cause_layers) {
+          for (const auto& [layer, count] : layers) out += fmt::format("  {} at {}: {}", cause, layer, count);
+        }
+      }
+      if (zone == Zone::bifurcation && share.count > 0) {
+        out += fmt::format("  seen by the floats: {}, hidden: {}", census.bifurcations_seen,
+                           census.bifurcations_hidden);
+      }
+      out += "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace gradzone::app

@@ -1,0 +1,43 @@
+// What a person sees while something runs, and after.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "gradzone/base/progress.hpp"
+#include "gradzone/io/results.hpp"
+
+namespace gradzone::app {
+
+/// A progress line on standard error: redrawn in place on a terminal, a plain line every ten seconds
+/// elsewhere. Silent for work that takes less than a second.
+class ProgressLine {
+ public:
+  ProgressLine(std::string what, std::string unit, bool quiet);
+  ~ProgressLine();
+  /// For Watch::progress; callable from any thread.
+  void update(std::int64_t done, std::int64_t total);
+  Watch watch(std::stop_token stop) {
+    return {[this](std::int64_t done, std::int64_t total) { update(done, total); }, std::move(stop)};
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::string line(std::int64_t done, std::int64_t total, double seconds) const;
+
+  std::mutex mutex_;
+  std::string what_, unit_;
+  bool quiet_, terminal_, drawn_ = false;
+  Clock::time_point begin_, last_;
+  std::int64_t first_ = -1;  ///< units that were there at the start (a resumed run)
+};
+
+/// "1 min 40 s"
+std::string duration_text(double seconds);
+
+/// The zone table of finished results, one line per format and zone, for standard output.
+std::string zone_table(const AuditResults& results);
+
+}  // namespace gradzone::app

@@ -1,0 +1,94 @@
+#include "gradzone/base/file.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "gradzone/base/error.hpp"
+
+namespace gradzone {
+namespace {
+
+/// A POSIX descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void fail_write(const std::filesystem::path& path, int error) {
+  if (error == ENOSPC || error == EDQUOT) {
+    throw InterruptedError(
+        fmt::format("{}: the disk is full; nothing was changed: free some space and run the same command",
+                    path.string()));
+  }
+  throw InputError(fmt::format("{}: cannot write: {}", path.string(), std::strerror(error)));
+}
+
+}  // namespace
+
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    throw InputError(fmt::format("{}: cannot open: {}", path.string(), std::strerror(errno)));
+  }
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) {
+    throw InputError(fmt::format("{}: not a regular file", path.string()));
+  }
+  if (static_cast<std::size_t>(info.st_size) > limit) {
+    throw InputError(
+        fmt::format("{}: {} bytes, but at most {} are accepted here", path.string(), info.st_size, limit));
+  }
+  std::vector<std::byte> bytes(static_cast<std::size_t>(info.st_size));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::read(file.get(), bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw InputError(fmt::format("{}: cannot read: {}", path.string(), std::strerror(errno)));
+    if (n == 0) break;  // the file shrank while we read it
+    done += static_cast<std::size_t>(n);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  std::filesystem::path temporary = path;
+  temporary += fmt::format(".tmp{}", ::getpid());
+  const auto discard = [&](int error) {
+    ::unlink(temporary.c_str());
+    fail_write(path, error);
+  };
+  {
+    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (file.get() < 0) fail_write(path, errno);
+    std::size_t done = 0;
+    while (done < bytes.size()) {
+      const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) discard(errno);
+      done += static_cast<std::size_t>(n);
+    }
+    if (::fsync(file.get()) != 0) discard(errno);
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) discard(errno);
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
+  write_file_atomically(path, std::as_bytes(std::span(text.data(), text.size())));
+}
+
+}  // namespace gradzone

@@ -1,0 +1,23 @@
+// Whole-file input and output. Output is atomic: a reader sees the old file or the new one, never a part.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradzone {
+
+/// The bytes of a file. Throws InputError if it is missing, a directory, unreadable, or larger than `limit`
+/// bytes.
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit);
+
+/// Writes to a temporary name beside `path`, flushes it to disk and renames it. Throws InputError if the
+/// folder does not exist or cannot be written, InterruptedError if the disk is full; `path` is then as it
+/// was.
+void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
+void write_file_atomically(const std::filesystem::path& path, std::string_view text);
+
+}  // namespace gradzone

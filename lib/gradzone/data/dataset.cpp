@@ -1,0 +1,117 @@
+#include "gradzone/data/dataset.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <charconv>
+#include <numeric>
+
+#include "gradzone/base/error.hpp"
+#include "gradzone/base/random.hpp"
+#include "gradzone/data/glyphs.hpp"
+#include "gradzone/data/mnist.hpp"
+#include "gradzone/data/sha256.hpp"
+
+namespace gradzone {
+namespace {
+
+Index parse_count(std::string_view text) {
+  Index count = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc() || stop != text.data() + text.size() || count < 1 || count > most_glyphs) {
+    throw UsageError(
+        fmt::format("data set \"glyphs:{}\": the number of images must be 1 ... {}", text, most_glyphs));
+  }
+  return count;
+}
+
+}  // namespace
+
+const PixelTransform& symmetric_unit_transform() {
+  static const PixelTransform table = [] {
+    PixelTransform t{};
+    for (std::size_t i = 0; i < t.size(); ++i) {
+      const float unit = static_cast<float>(i) / 255.0f;
+      const float centred = unit - 0.5f;
+      t[i] = static_cast<double>(centred / 0.5f);
+    }
+    return t;
+  }();
+  return table;
+}
+
+Dataset::Dataset(std::string name, Shape image_shape, int classes, std::vector<std::uint8_t> pixels,
+                 std::vector<int> labels, const PixelTransform& transform)
+    : name_(std::move(name)),
+      image_shape_(std::move(image_shape)),
+      classes_(classes),
+      pixels_(std::move(pixels)),
+      labels_(std::move(labels)),
+      transform_(transform) {
+  if (labels_.empty()) throw InputError(fmt::format("{}: there are no images", name_));
+  const Index expected = element_count(image_shape_) * size();
+  if (expected != static_cast<Index>(pixels_.size())) {
+    throw InputError(fmt::format("{}: {} labels for {} bytes of images of shape {}", name_, size(),
+                                 pixels_.size(), to_string(image_shape_)));
+  }
+  const auto bad =
+      std::find_if(labels_.begin(), labels_.end(), [&](int y) { return y < 0 || y >= classes_; });
+  if (bad != labels_.end()) {
+    throw InputError(fmt::format("{}: the label of image {} is {}, outside 0 ... {}", name_,
+                                 bad - labels_.begin(), *bad, classes_ - 1));
+  }
+}
+
+std::span<const std::uint8_t> Dataset::pixels(Index image) const {
+  assert(image >= 0 && image < size());
+  const auto per_image = static_cast<std::size_t>(element_count(image_shape_));
+  return std::span(pixels_).subspan(static_cast<std::size_t>(image) * per_image, per_image);
+}
+
+MiniBatch Dataset::batch(std::span<const Index> images) const {
+  MiniBatch out;
+  out.x.shape = image_shape_;
+  out.x.shape.insert(out.x.shape.begin(), static_cast<Index>(images.size()));
+  out.x.data.reserve(static_cast<std::size_t>(element_count(out.x.shape)));
+  for (const Index image : images) {
+    for (const std::uint8_t pixel : pixels(image)) out.x.data.push_back(transform_[pixel]);
+    out.labels.push_back(label(image));
+  }
+  return out;
+}
+
+std::string Dataset::fingerprint() const {
+  Sha256 hash;
+  hash.update(fmt::format("{} {}\n", to_string(image_shape_), classes_));
+  for (const double v : transform_) hash.update(fmt::format("{:a} ", v));
+  for (const int y : labels_) hash.update(fmt::format("{} ", y));
+  hash.update(std::as_bytes(std::span(pixels_)));
+  return hash.hex();
+}
+
+Dataset load_dataset(std::string_view spec, std::string_view split, std::uint64_t seed) {
+  if (split != "train" && split != "test") {
+    throw UsageError(fmt::format("unknown split \"{}\": there are train and test", split));
+  }
+  const std::size_t colon = spec.find(':');
+  const std::string_view kind = spec.substr(0, colon);
+  const std::string_view rest = colon == std::string_view::npos ? std::string_view() : spec.substr(colon + 1);
+  if (kind == "mnist" && !rest.empty()) return load_mnist(rest, split);
+  if (spec == "glyphs")
+    return draw_glyphs(split == "train" ? usual_train_glyphs : usual_test_glyphs, split, seed);
+  if (kind == "glyphs") return draw_glyphs(parse_count(rest), split, seed);
+  throw UsageError(fmt::format("unknown data set \"{}\": write mnist:FOLDER, glyphs or glyphs:COUNT", spec));
+}
+
+std::vector<Index> sample_order(Index size, bool shuffle, std::uint64_t seed) {
+  if (shuffle) {
+    RandomStream random(seed, "sample order");
+    return random_permutation(size, random);
+  }
+  std::vector<Index> out(static_cast<std::size_t>(size));
+  std::iota(out.begin(), out.end(), Index{0});
+  return out;
+}
+
+}  // namespace gradzone

@@ -1,0 +1,151 @@
+#include "gradzone/eval/float_evaluator.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "gradzone/eval/network.hpp"
+
+namespace gradzone {
+namespace {
+
+template <class F>
+Tensor<typename F::Real> to_format(const Tensor<double>& t) {
+  Tensor<typename F::Real> out(t.shape);
+  for (Index i = 0; i < t.size(); ++i) out[i] = F::from_double(t[i]);
+  return out;
+}
+
+template <class Real>
+Tensor<double> to_double(const Tensor<Real>& t) {
+  return {t.shape, std::vector<double>(t.data.begin(), t.data.end())};
+}
+
+template <class Real>
+LayerBranches branches_of_pool(NodeId id, const ArgmaxSets& sets, const Tensor<Real>& x,
+                               const Tensor<Real>& y, const Window& window) {
+  // The sign is the window maximum's, read from the input: in the composed form y is not the maximum.
+  LayerBranches out{id, sets, std::vector<std::int8_t>(y.data.size(), 0)};
+  const Index size = window.kernel_h * window.kernel_w;
+  const Index h = x.dim(2), width = x.dim(3), out_h = y.dim(2), out_w = y.dim(3);
+  for (Index o = 0; o < y.size(); ++o) {
+    Index position = 0;
+    while (position < size && !sets[static_cast<std::size_t>(o * size + position)]) ++position;
+    if (position == size) continue;
+    const Index row = (o / out_w) % out_h * window.stride_h - window.padding_h + position / window.kernel_w;
+    const Index column = o % out_w * window.stride_w - window.padding_w + position % window.kernel_w;
+    const Real m = x[(o / (out_h * out_w) * h + row) * width + column];
+    out.signs[static_cast<std::size_t>(o)] = static_cast<std::int8_t>((m > 0) - (m < 0));
+  }
+  return out;
+}
+
+template <class Real>
+LayerBranches branches_of_activation(NodeId id, const Activation& op, const Tensor<Real>& x) {
+  const PiecewiseLinear function = piecewise(op);
+  LayerBranches out{id, std::vector<std::uint8_t>(x.data.size(), 0), {}};
+  for (std::size_t i = 0; i < x.data.size(); ++i) {
+    std::uint8_t code = 0;
+    for (const double kink : function.kinks) {
+      const Real k = static_cast<Real>(kink);
+      if (x.data[i] < k) break;
+      ++code;
+      if (x.data[i] == k) break;
+      ++code;
+    }
+    out.codes[i] = code;
+  }
+  return out;
+}
+
+template <class Real>
+LayerBranches branches_of_norm(NodeId id, const Tensor<Real>& y) {
+  // The float program is at its kink where its norm is zero, be it by underflow: that is then a false zero.
+  LayerBranches out{id, std::vector<std::uint8_t>(y.data.size(), 0), {}};
+  for (std::size_t o = 0; o < y.data.size(); ++o) out.codes[o] = y.data[o] == 0;
+  return out;
+}
+
+template <class Real>
+bool is_finite(const Tensor<Real>& t) {
+  return std::all_of(t.data.begin(), t.data.end(), [](Real v) { return std::isfinite(v); });
+}
+
+/// FloatRun::non_finite_layer.
+template <class F>
+std::string non_finite_layer(const Graph& graph, const Activations<F>& a, double loss,
+                             const Gradients<F>& g) {
+  const auto& nodes = graph.nodes();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (!is_finite(a.values[i])) return nodes[i].name;
+  }
+  if (!std::isfinite(loss)) return "loss";
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    if (!is_finite(g.outputs[i])) return nodes[i].name;
+    for (std::size_t p = 0; p < g.parameters.size(); ++p) {
+      if (graph.parameters()[p].node == static_cast<NodeId>(i) && !is_finite(g.parameters[p]))
+        return nodes[i].name;
+    }
+  }
+  return "";
+}
+
+template <class F>
+class TypedEvaluator final : public FloatEvaluator {
+ public:
+  TypedEvaluator(const Graph& graph, const Parameters& parameters, Order order, Backend backend)
+      : graph_(graph.with_scalars_of(F::id)),
+        network_(graph_,
+                 backend == Backend::cpu ? make_cpu_kernels<F>(order) : make_reference_kernels<F>(order)) {
+    for (const Tensor<double>& t : parameters) parameters_.push_back(to_format<F>(t));
+  }
+
+  FloatRun run(const MiniBatch& batch, const Choice& choice, Form form) const override {
+    const auto activations = network_.forward(parameters_, to_format<F>(batch.x), choice, form);
+    const auto& output = activations.values.back();
+    Tensor<typename F::Real> output_gradient;
+    FloatRun run;
+    run.loss = static_cast<double>(network_.loss(output, batch.labels, &output_gradient));
+    run.logits = to_double(output);
+    const auto gradients =
+        network_.backward(parameters_, activations, std::move(output_gradient), choice, form, true);
+    for (std::size_t p = 0; p < gradients.parameters.size(); ++p) {
+      run.gradient.push_back(to_double(gradients.parameters[p]));
+    }
+    run.input_gradient = to_double(gradients.outputs[0]);
+    run.non_finite_layer = non_finite_layer(graph_, activations, run.loss, gradients);
+    const auto& nodes = graph_.nodes();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (!has_kink(nodes[i].op)) continue;
+      const auto& x = activations.values[static_cast<std::size_t>(nodes[i].inputs[0])];
+      const auto& y = activations.values[i];
+      const NodeId id = static_cast<NodeId>(i);
+      if (const auto* pool = std::get_if<MaxPool2d>(&nodes[i].op)) {
+        run.branches.push_back(branches_of_pool(id, activations.argmax[i], x, y, pool->window));
+      } else if (const auto* activation = std::get_if<Activation>(&nodes[i].op)) {
+        run.branches.push_back(branches_of_activation(id, *activation, x));
+      } else {
+        run.branches.push_back(branches_of_norm(id, y));
+      }
+      run.output_gradients.push_back(to_double(gradients.outputs[i]));
+    }
+    return run;
+  }
+
+ private:
+  Graph graph_;
+  Network<F> network_;
+  std::vector<Tensor<typename F::Real>> parameters_;
+};
+
+}  // namespace
+
+std::unique_ptr<FloatEvaluator> make_float_evaluator(const Graph& graph, const Parameters& parameters,
+                                                     Format format, Backend backend) {
+  return visit_format(format.id, [&](auto f) -> std::unique_ptr<FloatEvaluator> {
+    return std::make_unique<TypedEvaluator<typename decltype(f)::type>>(graph, parameters, format.order,
+                                                                        backend);
+  });
+}
+
+}  // namespace gradzone

@@ -1,0 +1,167 @@
+#include "gradzone/io/checkpoint.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "gradzone/base/error.hpp"
+#include "gradzone/nets/mlp.hpp"
+#include "gradzone/nets/nets.hpp"
+
+namespace gradzone {
+namespace {
+
+using TensorsByName = std::map<std::string, const NamedTensor*, std::less<>>;
+
+/// Every tensor that is a parameter, that is, without batch norm's step counters.
+TensorsByName tensors_by_name(const Checkpoint& checkpoint) {
+  TensorsByName out;
+  for (const NamedTensor& t : checkpoint.tensors) {
+    if (!t.name.ends_with(".num_batches_tracked")) out.emplace(t.name, &t);
+  }
+  return out;
+}
+
+bool fits(const Graph& graph, const TensorsByName& tensors) {
+  const auto& specs = graph.parameters();
+  return tensors.size() == specs.size() &&
+         std::all_of(specs.begin(), specs.end(), [&](const ParameterSpec& spec) {
+           const auto it = tensors.find(spec.name);
+           return it != tensors.end() && it->second->values.shape == spec.shape;
+         });
+}
+
+/// "mlp:3x256" if the tensors could be an mlp's: one weight per linear layer, the first of shape [width,
+/// 784].
+std::optional<std::string> mlp_candidate(const TensorsByName& tensors) {
+  const auto first = tensors.find("layers.0.weight");
+  if (first == tensors.end() || first->second->values.shape.size() != 2) return std::nullopt;
+  const Index width = first->second->values.dim(0);
+  const Index layers = std::count_if(tensors.begin(), tensors.end(),
+                                     [](const auto& item) { return item.first.ends_with(".weight"); }) -
+                       1;
+  if (layers < 1 || layers > most_mlp_layers || width < 1 || width > most_mlp_width) return std::nullopt;
+  return fmt::format("mlp:{}x{}", layers, width);
+}
+
+std::optional<std::string> recognise(const TensorsByName& tensors) {
+  std::vector<std::string> candidates = net_names();
+  if (auto candidate = mlp_candidate(tensors)) candidates.push_back(*std::move(candidate));
+  for (std::string& candidate : candidates) {
+    if (fits(make_net(candidate, BatchNorm::Mode::evaluation), tensors)) return std::move(candidate);
+  }
+  return std::nullopt;
+}
+
+/// A name from a file on one line: printable ASCII, not endless.
+std::string shown(const std::string& text) {
+  std::string out = text.substr(0, 80);
+  for (char& c : out) {
+    if (c < ' ' || c > '~') c = '?';
+  }
+  return out;
+}
+
+/// The first way in which the tensors are not the graph's parameters; empty if they are.
+std::string mismatch(const Graph& graph, const TensorsByName& tensors) {
+  for (const ParameterSpec& spec : graph.parameters()) {
+    const auto it = tensors.find(spec.name);
+    if (it == tensors.end()) return fmt::format("tensor {} is missing", spec.name);
+    if (const Shape& shape = it->second->values.shape; shape != spec.shape) {
+      return fmt::format("tensor {} has shape {} but {} is needed", spec.name, to_string(shape),
+                         to_string(spec.shape));
+    }
+  }
+  const auto wanted = [&](const std::string& name) {
+    const auto& specs = graph.parameters();
+    return std::any_of(specs.begin(), specs.end(),
+                       [&](const ParameterSpec& spec) { return spec.name == name; });
+  };
+  for (const auto& item : tensors) {
+    if (!wanted(item.first)) return fmt::format("tensor {} is not one of its parameters", shown(item.first));
+  }
+  return {};
+}
+
+/// The first reason why these numbers cannot be parameters; empty if they can.
+std::string unusable(const NamedTensor& tensor) {
+  if (tensor.stored == StoredType::i64) return "holds whole numbers (I64); parameters are floating-point";
+  const bool variance = tensor.name.ends_with(".running_var");
+  for (Index i = 0; i < tensor.values.size(); ++i) {
+    const double v = tensor.values[i];
+    if (!std::isfinite(v)) return fmt::format("entry {} is {}; parameters must be finite", i, v);
+    if (variance && v < 0) return fmt::format("entry {} is {}; a variance is not negative", i, v);
+  }
+  return {};
+}
+
+StoredType stored_type(FormatId format) {
+  switch (format) {
+    case FormatId::fp64:
+      return StoredType::f64;
+    case FormatId::fp32:
+      return StoredType::f32;
+    case FormatId::fp16:
+    case FormatId::fp16_strict:
+      return StoredType::f16;
+    case FormatId::bf16:
+      return StoredType::bf16;
+  }
+  return StoredType::f64;
+}
+
+}  // namespace
+
+ModelSpec parse_model_spec(std::string_view text) {
+  for (std::size_t colon = text.find(':'); colon != std::string_view::npos;
+       colon = text.find(':', colon + 1)) {
+    const std::string_view net = text.substr(0, colon);
+    if (!find_net(net, BatchNorm::Mode::evaluation)) continue;
+    if (colon + 1 == text.size()) break;
+    return {std::string(net), std::filesystem::path(text.substr(colon + 1))};
+  }
+  throw UsageError(
+      fmt::format("model \"{}\": write NETWORK:FILE, for example lenet5:model.safetensors; networks: {}"
+                  " and mlp:LAYERSxWIDTH",
+                  text, fmt::join(net_names(), ", ")));
+}
+
+Parameters parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where) {
+  const TensorsByName tensors = tensors_by_name(checkpoint);
+  if (const std::string what = mismatch(graph, tensors); !what.empty()) {
+    const auto other = recognise(tensors);
+    throw InputError(fmt::format("{}: does not fit {}: {}{}", where, graph.name(), what,
+                                 other ? fmt::format("; it looks like {}", *other) : ""));
+  }
+  Parameters out;
+  out.reserve(graph.parameters().size());
+  for (const ParameterSpec& spec : graph.parameters()) {
+    const NamedTensor& tensor = *tensors.find(spec.name)->second;
+    if (const std::string what = unusable(tensor); !what.empty()) {
+      throw InputError(fmt::format("{}: tensor {}: {}", where, spec.name, what));
+    }
+    out.push_back(tensor.values);
+  }
+  return out;
+}
+
+std::optional<std::string> recognise_net(const Checkpoint& checkpoint) {
+  return recognise(tensors_by_name(checkpoint));
+}
+
+Checkpoint checkpoint_of(const Graph& graph, const Parameters& parameters, FormatId format) {
+  Checkpoint out;
+  out.metadata["network"] = graph.name();
+  const Parameters rounded = round_to_format(parameters, format);
+  for (std::size_t i = 0; i < rounded.size(); ++i) {
+    out.tensors.push_back({graph.parameters()[i].name, stored_type(format), rounded[i]});
+  }
+  return out;
+}
+
+}  // namespace gradzone

@@ -1,0 +1,39 @@
+// Between checkpoints and networks: which tensors of a file are which parameters of a graph.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "gradzone/arith/format.hpp"
+#include "gradzone/graph/graph.hpp"
+#include "gradzone/graph/point.hpp"
+#include "gradzone/io/safetensors.hpp"
+
+namespace gradzone {
+
+/// What --model names: a network (nets/nets.hpp) and the file with its parameters.
+struct ModelSpec {
+  std::string net;
+  std::filesystem::path file;
+};
+
+/// Reads "lenet5:FILE" or "mlp:3x256:FILE": the shortest leading part that names a network, a colon, a path.
+/// Throws UsageError listing the networks.
+ModelSpec parse_model_spec(std::string_view text);
+
+/// The parameters of `graph`, matched by name. num_batches_tracked (which no gradient sees) is ignored.
+/// Throws InputError, one line beginning with `where`, for missing, unexpected or wrongly shaped tensors
+/// (naming the network that the checkpoint does fit, if there is one), whole-number weights, NaN, infinity, a
+/// negative variance.
+Parameters parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where);
+
+/// The name of the known network whose parameters these are, names and shapes, if there is one.
+std::optional<std::string> recognise_net(const Checkpoint& checkpoint);
+
+/// The checkpoint of a network, values rounded to nearest even into the storage of `format`; its metadata
+/// says "network": graph.name(). Precondition: the parameters fit the graph.
+Checkpoint checkpoint_of(const Graph& graph, const Parameters& parameters, FormatId format);
+
+}  // namespace gradzone

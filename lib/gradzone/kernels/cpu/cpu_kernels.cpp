@@ -1,0 +1,162 @@
+// CpuKernels: SIMD kernels (Highway, run-time dispatch) on the threads of the current oneTBB arena, bit for
+// bit the reference kernels in order `chain`. This file is compiled once per SIMD target; what is not hot is
+// inherited.
+#include "gradzone/kernels/cpu/targets.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "gradzone/kernels/cpu/cpu_kernels.cpp"
+#include "hwy/foreach_target.h"
+// After foreach_target.h, which sets the target.
+#include "gradzone/kernels/cpu/activation-inl.hpp"
+#include "gradzone/kernels/cpu/chain-inl.hpp"
+#include "gradzone/kernels/cpu/convolution-inl.hpp"
+#include "hwy/highway.h"
+
+#ifndef GRADZONE_KERNELS_CPU_ONCE
+#define GRADZONE_KERNELS_CPU_ONCE
+
+#include <memory>
+#include <tuple>
+
+#include "gradzone/kernels/cpu/bias_gradient.hpp"
+#include "gradzone/kernels/cpu/pooling.hpp"
+#include "gradzone/kernels/reference/reference_kernels.hpp"
+
+namespace gradzone::cpu {
+
+template <class F>
+using Make = std::unique_ptr<Kernels<F>> (*)();
+
+template <class List>
+struct MakersOf;
+template <class... F>
+struct MakersOf<TypeList<F...>> {
+  using Table = std::tuple<Make<F>...>;
+};
+/// One function per format.
+using Makers = MakersOf<FormatList>::Table;
+
+/// Gives `t` a shape, keeping its memory where it fits; the content is unspecified.
+template <class Real>
+void reshape(Tensor<Real>& t, const Shape& shape) {
+  if (&t.shape != &shape) t.shape = shape;
+  t.data.resize(static_cast<std::size_t>(element_count(shape)));
+}
+
+}  // namespace gradzone::cpu
+
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace gradzone::HWY_NAMESPACE {
+
+#if HWY_NATIVE_FMA
+
+template <class F>
+class CpuKernels final : public ReferenceKernels<F> {
+ public:
+  using Real = typename F::Real;
+  using T = Tensor<Real>;
+
+  CpuKernels() : ReferenceKernels<F>(Order::chain) {}
+
+  void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, T& y) const override {
+    cpu::reshape(y, {x.dim(0), op.out_channels, op.window.out_h(x.dim(2)), op.window.out_w(x.dim(3))});
+    convolve<F>(op, x, w, bias, y);
+  }
+  void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override {
+    cpu::reshape(dx, dx.shape);
+    convolve_input_gradient<F>(op, dy, w, dx);
+  }
+  void conv2d_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw, T* db) const override {
+    cpu::reshape(dw, {op.out_channels, op.in_channels, op.window.kernel_h, op.window.kernel_w});
+    convolve_weight_gradient<F>(op, x, dy, dw);
+    if (db) cpu::bias_gradient<F>(dy, *db);
+  }
+
+  void linear(const Linear& op, const T& x, const T& w, const T* bias, T& y) const override {
+    const Index in = op.in_features, out = op.out_features, images = x.dim(0);
+    cpu::reshape(y, {images, out});
+    chain_gemm<F>(Operand<Real>{w.data.data(), out, in, 1}, Operand<Real>{x.data.data(), images, in, 1}, in,
+                  in, bias ? bias->data.data() : nullptr, y.data.data());
+  }
+  void linear_input_gradient(const Linear& op, const T& dy, const T& w, T& dx) const override {
+    const Index in = op.in_features, out = op.out_features, images = dy.dim(0);
+    cpu::reshape(dx, {images, in});
+    chain_gemm<F>(Operand<Real>{w.data.data(), in, 1, in}, Operand<Real>{dy.data.data(), images, out, 1}, out,
+                  out, static_cast<const Real*>(nullptr), dx.data.data());
+  }
+  void linear_weight_gradient(const Linear& op, const T& x, const T& dy, T& dw, T* db) const override {
+    const Index in = op.in_features, out = op.out_features, images = x.dim(0);
+    cpu::reshape(dw, {out, in});
+    chain_gemm<F>(Operand<Real>{x.data.data(), in, 1, in}, Operand<Real>{dy.data.data(), out, 1, out}, images,
+                  images_per_group, static_cast<const Real*>(nullptr), dw.data.data());
+    if (db) cpu::bias_gradient<F>(dy, *db);
+  }
+
+  void activation(const Activation& op, const T& x, T& y) const override {
+    cpu::reshape(y, x.shape);
+    activate<F>(op, x, y);
+  }
+  void activation_gradient(const Activation& op, const Choice& choice, const T& x, const T& dy,
+                           T& dx) const override {
+    cpu::reshape(dx, x.shape);
+    activate_gradient<F>(op, derivative_at_kinks(op, choice), x, dy, dx);
+  }
+
+  void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, T& y,
+                ArgmaxSets& sets) const override {
+    cpu::reshape(y, {x.dim(0), x.dim(1), op.window.out_h(x.dim(2)), op.window.out_w(x.dim(3))});
+    cpu::max_pool<F>(op, choice, form, x, y, sets);
+  }
+  void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, const ArgmaxSets& sets,
+                         const T& dy, T& dx) const override {
+    cpu::reshape(dx, dx.shape);
+    cpu::max_pool_gradient<F>(op, choice, form, sets, dy, dx);
+  }
+};
+
+template <class F>
+std::unique_ptr<Kernels<F>> make_kernels() {
+  return std::make_unique<CpuKernels<F>>();
+}
+
+#else
+
+template <class F>
+std::unique_ptr<Kernels<F>> make_kernels() {
+  return make_reference_kernels<F>(Order::chain);
+}
+
+#endif
+
+template <class... F>
+cpu::Makers makers_of(TypeList<F...>) {
+  return {&make_kernels<F>...};
+}
+cpu::Makers makers() {
+  return makers_of(FormatList());
+}
+
+}  // namespace gradzone::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace gradzone {
+
+HWY_EXPORT(makers);
+
+template <class F>
+std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order) {
+  if (order != Order::chain) return make_reference_kernels<F>(order);
+  return std::get<cpu::Make<F>>(HWY_DYNAMIC_DISPATCH(makers)())();
+}
+
+template std::unique_ptr<Kernels<Fp64>> make_cpu_kernels(Order);
+template std::unique_ptr<Kernels<Fp32>> make_cpu_kernels(Order);
+template std::unique_ptr<Kernels<Fp16>> make_cpu_kernels(Order);
+template std::unique_ptr<Kernels<Bf16>> make_cpu_kernels(Order);
+template std::unique_ptr<Kernels<Fp16Strict>> make_cpu_kernels(Order);
+
+}  // namespace gradzone
+#endif

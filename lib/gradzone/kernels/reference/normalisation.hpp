@@ -1,0 +1,92 @@
+// Batch normalisation over (image, row, column) per channel; vectors count as 1x1 images.
+#pragma once
+
+#include "gradzone/kernels/reference/reference_kernels.hpp"
+#include "gradzone/kernels/reference/sum.hpp"
+
+namespace gradzone {
+
+namespace reference {
+
+/// Entries of one channel: calls visit(n, index) for image n in row-major order.
+template <class Visit>
+void for_each_in_channel(const Shape& shape, Index n, Index channel, Visit&& visit) {
+  const Index area = shape.size() == 4 ? shape[2] * shape[3] : 1;
+  const Index begin = (n * shape[1] + channel) * area;
+  for (Index i = begin; i < begin + area; ++i) visit(i);
+}
+
+}  // namespace reference
+
+template <class F>
+void ReferenceKernels<F>::batch_norm(const BatchNorm& op, const T& x, const T& weight, const T& bias,
+                                     const T& running_mean, const T& running_var, T& y,
+                                     BatchNormState<Real>& state) const {
+  const Index images = x.dim(0), channels = x.dim(1);
+  const Real count = static_cast<Real>(x.size() / channels);
+  y = T(x.shape);
+  state.mean.resize(static_cast<std::size_t>(channels));
+  state.inverse_deviation.resize(static_cast<std::size_t>(channels));
+  for (Index c = 0; c < channels; ++c) {
+    const auto sum_over_batch = [&](auto&& add_term) {
+      return reference::batch_sum<F>(order_, images, images_per_group, [&](reference::Sum<F>& sum, Index n) {
+        reference::for_each_in_channel(x.shape, n, c, [&](Index i) { add_term(sum, x[i]); });
+      });
+    };
+    Real mean = running_mean[c], variance = running_var[c];
+    if (op.mode == BatchNorm::Mode::training) {
+      mean = F::div(sum_over_batch([](reference::Sum<F>& sum, Real v) { sum.add(v); }), count);
+      variance = F::div(sum_over_batch([&](reference::Sum<F>& sum, Real v) {
+                          const Real d = F::sub(v, mean);
+                          sum.add_product(d, d);
+                        }),
+                        count);
+    }
+    const Real inverse = F::div(1, F::sqrt(F::add(variance, F::scalar(op.eps))));
+    state.mean[static_cast<std::size_t>(c)] = mean;
+    state.inverse_deviation[static_cast<std::size_t>(c)] = inverse;
+    for (Index n = 0; n < images; ++n) {
+      reference::for_each_in_channel(x.shape, n, c, [&](Index i) {
+        y[i] = F::store(F::fma(weight[c], F::mul(F::sub(x[i], mean), inverse), bias[c]));
+      });
+    }
+  }
+}
+
+template <class F>
+void ReferenceKernels<F>::batch_norm_gradient(const BatchNorm& op, const T& x, const T& weight,
+                                              const BatchNormState<Real>& state, const T& dy, T& dx, T& dw,
+                                              T& db) const {
+  const Index images = x.dim(0), channels = x.dim(1);
+  const Real count = static_cast<Real>(x.size() / channels);
+  dx = T(x.shape);
+  dw = T({channels});
+  db = T({channels});
+  for (Index c = 0; c < channels; ++c) {
+    const Real mean = state.mean[static_cast<std::size_t>(c)];
+    const Real inverse = state.inverse_deviation[static_cast<std::size_t>(c)];
+    const auto normalised = [&](Index i) { return F::mul(F::sub(x[i], mean), inverse); };
+    const auto sum_over_batch = [&](auto&& add_term) {
+      return reference::batch_sum<F>(order_, images, images_per_group, [&](reference::Sum<F>& sum, Index n) {
+        reference::for_each_in_channel(x.shape, n, c, [&](Index i) { add_term(sum, i); });
+      });
+    };
+    const Real sum_g = sum_over_batch([&](reference::Sum<F>& sum, Index i) { sum.add(dy[i]); });
+    const Real sum_gx =
+        sum_over_batch([&](reference::Sum<F>& sum, Index i) { sum.add_product(dy[i], normalised(i)); });
+    db[c] = F::store(sum_g);
+    dw[c] = F::store(sum_gx);
+    const Real scale = F::mul(weight[c], inverse);
+    const Real mean_g = F::div(sum_g, count), mean_gx = F::div(sum_gx, count);
+    for (Index n = 0; n < images; ++n) {
+      reference::for_each_in_channel(x.shape, n, c, [&](Index i) {
+        const Real centred = op.mode == BatchNorm::Mode::evaluation
+                                 ? dy[i]
+                                 : F::fma(-normalised(i), mean_gx, F::sub(dy[i], mean_g));
+        dx[i] = F::store(F::mul(scale, centred));
+      });
+    }
+  }
+}
+
+}  // namespace gradzone

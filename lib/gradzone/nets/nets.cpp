@@ -1,0 +1,70 @@
+#include "gradzone/nets/nets.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <functional>
+#include <map>
+
+#include "gradzone/base/error.hpp"
+#include "gradzone/nets/lenet.hpp"
+#include "gradzone/nets/mlp.hpp"
+
+namespace gradzone {
+namespace {
+
+using Maker = std::function<Graph(BatchNorm::Mode)>;
+
+const std::map<std::string, Maker, std::less<>>& makers() {
+  static const std::map<std::string, Maker, std::less<>> all = {
+      {"lenet5", [](BatchNorm::Mode mode) { return lenet5(false, mode); }},
+      {"lenet5-bn", [](BatchNorm::Mode mode) { return lenet5(true, mode); }},
+  };
+  return all;
+}
+
+/// A whole decimal number, nothing around it.
+std::optional<Index> parse_index(std::string_view text) {
+  Index value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+/// "3x256"
+std::optional<Graph> parse_mlp(std::string_view sizes) {
+  const std::size_t cross = sizes.find('x');
+  if (cross == std::string_view::npos) return std::nullopt;
+  const auto layers = parse_index(sizes.substr(0, cross));
+  const auto width = parse_index(sizes.substr(cross + 1));
+  if (!layers || !width) return std::nullopt;
+  return mlp(*layers, *width);
+}
+
+}  // namespace
+
+std::optional<Graph> find_net(std::string_view spec, BatchNorm::Mode mode) {
+  if (const auto it = makers().find(spec); it != makers().end()) return it->second(mode);
+  constexpr std::string_view family = "mlp:";
+  if (spec.starts_with(family)) return parse_mlp(spec.substr(family.size()));
+  return std::nullopt;
+}
+
+Graph make_net(std::string_view spec, BatchNorm::Mode mode) {
+  if (auto graph = find_net(spec, mode)) return *std::move(graph);
+  throw UsageError(fmt::format("unknown network \"{}\": there are {} and mlp:LAYERSxWIDTH (mlp:3x256)", spec,
+                               fmt::join(net_names(), ", ")));
+}
+
+const std::vector<std::string>& net_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> out;
+    for (const auto& [name, maker] : makers()) out.push_back(name);
+    return out;
+  }();
+  return names;
+}
+
+}  // namespace gradzone

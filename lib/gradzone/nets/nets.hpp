@@ -1,0 +1,24 @@
+// The networks that can be asked for by name, on the command line and in checkpoints.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gradzone/graph/graph.hpp"
+
+namespace gradzone {
+
+/// The network called `spec`: a name of net_names(), or "mlp:<layers>x<width>" ("mlp:3x256"); nothing if
+/// there is no such network. `mode` is that of its batch norms, if it has any. Throws UsageError for an mlp
+/// of impossible size.
+std::optional<Graph> find_net(std::string_view spec, BatchNorm::Mode mode);
+
+/// The same, but a name that does not exist is a UsageError that lists what does.
+Graph make_net(std::string_view spec, BatchNorm::Mode mode);
+
+/// The fixed names: "lenet5", "lenet5-bn". Families with parameters (mlp) are not among them.
+const std::vector<std::string>& net_names();
+
+}  // namespace gradzone

@@ -1,0 +1,58 @@
+#include "gradzone/report/html.hpp"
+
+#include <map>
+#include <string_view>
+
+#include "gradzone/base/file.hpp"
+#include "gradzone/report/assets.hpp"
+#include "gradzone/report/escape.hpp"
+#include "gradzone/report/model.hpp"
+
+namespace gradzone {
+namespace {
+
+std::string headline_html(const ReportModel& model) {
+  std::string html;
+  for (const std::string& sentence : model.headlines) {
+    html += "  <p class=\"headline\">" + escape_html(sentence) + "</p>\n";
+  }
+  html += "  <p class=\"meaning\">" + escape_html(model.meaning) + "</p>";
+  return html;
+}
+
+/// Puts the parts in place of their {{names}}, in one pass: what is put in is never looked at again.
+std::string fill(std::string_view page, const std::map<std::string_view, std::string_view>& parts) {
+  std::string filled;
+  std::size_t at = 0;
+  for (;;) {
+    const std::size_t open = page.find("{{", at);
+    if (open == std::string_view::npos) break;
+    const std::size_t close = page.find("}}", open);
+    filled += page.substr(at, open - at);
+    filled += parts.at(page.substr(open + 2, close - open - 2));
+    at = close + 2;
+  }
+  filled += page.substr(at);
+  return filled;
+}
+
+}  // namespace
+
+std::string render_report(const AuditResults& results) {
+  const ReportModel model = report_model(results);
+  const std::string title = escape_html(model.title), headline = headline_html(model);
+  const std::string data =
+      escape_script(model.data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  return fill(report_assets::page_html(), {{"title", title},
+                                           {"headline", headline},
+                                           {"style", report_assets::page_css()},
+                                           {"data", data},
+                                           {"chartjs", report_assets::chart_js()},
+                                           {"script", report_assets::page_js()}});
+}
+
+void write_report(const std::filesystem::path& folder, const AuditResults& results) {
+  write_file_atomically(folder / "report.html", render_report(results));
+}
+
+}  // namespace gradzone

@@ -1,0 +1,88 @@
+#include "gradzone/report/model.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "gradzone/arith/formats.hpp"
+#include "gradzone/base/error.hpp"
+#include "gradzone/report/sections.hpp"
+
+namespace gradzone {
+namespace {
+
+using report_sections::FormatPoints;
+using report_sections::Json;
+
+Json parse_configuration(const std::string& text) {
+  Json configuration = Json::parse(text, nullptr, false);
+  if (!configuration.is_object()) {
+    throw InputError(
+        "report: the stored configuration is not a JSON object: the result store is damaged; audit again");
+  }
+  return configuration;
+}
+
+std::string text_at(const Json& configuration, const char* key) {
+  const auto at = configuration.find(key);
+  return at != configuration.end() && at->is_string() ? at->get<std::string>() : "";
+}
+
+std::string title_of(const Json& configuration) {
+  const std::string model = text_at(configuration, "model"), data = text_at(configuration, "data");
+  if (model.empty()) return "Audit of a network's gradients";
+  return data.empty() ? model : model + " on " + data;
+}
+
+int precision_of(const std::string& format) {
+  return visit_format(parse_format(format).id, [](auto traits) { return decltype(traits)::type::precision; });
+}
+
+/// The names in "native,minimal", which every record of an audit repeats.
+Json choices_of(const AuditResults& results) {
+  Json list = Json::array();
+  std::string rest = results.points.empty() ? "" : results.points.front().point.choices;
+  while (!rest.empty()) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    list.push_back(rest.substr(0, comma));
+    rest.erase(0, comma + 1);
+  }
+  return list;
+}
+
+}  // namespace
+
+ReportModel report_model(const AuditResults& results) {
+  using namespace report_sections;
+  const Json configuration = parse_configuration(results.configuration);
+  const std::vector<FormatPoints> formats = by_format(results);
+
+  ReportModel model;
+  model.title = title_of(configuration);
+  for (const FormatPoints& format : formats) model.headlines.push_back(headline(format));
+  if (formats.empty()) model.headlines.emplace_back("No point was audited.");
+  model.meaning = meaning(formats);
+
+  Json& data = model.data;
+  data["choices"] = choices_of(results);
+  data["formats"] = Json::array();
+  for (const char* section : {"zones", "causes", "thresholds", "statistics", "branches"})
+    data[section] = Json::object();
+  for (const FormatPoints& format : formats) {
+    const std::string& name = format.format;
+    data["formats"].push_back(
+        {{"name", name}, {"precision", precision_of(name)}, {"points", format.points.size()}});
+    data["zones"][name] = zones_of(format);
+    data["causes"][name] = causes_of(format);
+    data["thresholds"][name] = thresholds_of(format);
+    data["statistics"][name] = statistics_of(format);
+    data["branches"][name] = branches_of(format);
+  }
+  data["bits"] = bits_of(formats);
+  data.update(worst_points(formats));
+  data["table"] = points_table(results);
+  data["provenance"] = provenance(configuration);
+  return model;
+}
+
+}  // namespace gradzone

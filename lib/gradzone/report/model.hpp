@@ -1,0 +1,22 @@
+// What the page says and shows, computed from the results; the page only draws it.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "gradzone/io/results.hpp"
+
+namespace gradzone {
+
+struct ReportModel {
+  std::string title;                   ///< "lenet5:net.safetensors on mnist:data"
+  std::vector<std::string> headlines;  ///< one sentence a format
+  std::string meaning;                 ///< what they mean, in plain words
+  nlohmann::ordered_json data;         ///< for page.js; infinities are "inf", NaN is null
+};
+
+/// Throws InputError if the configuration is not a JSON object.
+ReportModel report_model(const AuditResults& results);
+
+}  // namespace gradzone

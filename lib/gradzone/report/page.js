@@ -1,0 +1,217 @@
+'use strict';
+// Helpers and the sections made of words and tables. Text reaches the page through textContent alone, never as markup.
+
+const data = JSON.parse(document.getElementById('data').textContent);
+const $ = (id) => document.getElementById(id);
+const zone_names = ['regular', 'compensation', 'bifurcation', 'undecided'];
+const state = {format: data.formats.length ? data.formats[0].name : '', norm: 'inf', choice: ''};
+
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
+    else if (key === 'color') node.style.setProperty('--c', value);
+    else if (value !== undefined && value !== false) node.setAttribute(key, value);
+  }
+  node.append(...children.filter((child) => child !== undefined));
+  return node;
+}
+const colour = (name) => `var(--${name})`;
+const swatch = (name) => el('span', {class: 'swatch', color: colour(name), 'aria-hidden': 'true'});
+const count = (n) => n.toLocaleString('en');
+const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
+const percent = (x) => `${(100 * x).toFixed(x === 0 || x === 1 ? 0 : x > 0.001 && x < 0.999 ? 1 : 3)} %`;
+const short = (format) => format.replace(/\/chain$/, '');
+
+// 4.2e−9, with a minus that does not break over lines; infinities and "not a number" travel as strings and null.
+function scientific(x) {
+  if (x === null || x === undefined) return '–';
+  if (x === 'inf') return '∞';
+  return x === 0 ? '0' : x.toExponential(1).replace('.0e', 'e').replace('-', '−').replace('+', '');
+}
+function bits(x) {
+  return x === null ? '–' : x === 'inf' ? 'exact' : x.toFixed(1);
+}
+
+// columns: [heading, cell(row), kind]; kind is "number", "word" (never wrapped) or nothing.
+function table(columns, rows, row_class = () => undefined) {
+  const head = el('tr', {}, ...columns.map(([heading, , kind]) => el('th', {scope: 'col', class: kind}, ...[heading].flat())));
+  const body = rows.map((row, i) => el('tr', {class: row_class(row, i)},
+    ...columns.map(([, cell, kind]) => el('td', {class: kind}, cell(row)))));
+  return el('table', {}, el('thead', {}, head), el('tbody', {}, ...body));
+}
+// A wide table scrolls inside its own frame, also by keyboard.
+function show_table(id, label, node) {
+  const frame = $(id);
+  frame.replaceChildren(node);
+  frame.setAttribute('role', 'region');
+  frame.setAttribute('aria-label', label);
+  frame.tabIndex = 0;
+}
+const empty = (text) => el('p', {class: 'empty'}, text);
+
+function buttons(id, label, options, current, choose) {
+  $(id).replaceChildren(...(options.length < 2 ? [] : [el('span', {}, label),
+    ...options.map(([value, text]) => el('button', {type: 'button', 'aria-pressed': String(value === current),
+      onclick: (event) => { choose(value); focus_again(id, text, event); }}, text))]));
+}
+// Choosing rebuilds the row of buttons; the keyboard stays where it was.
+function focus_again(id, text) {
+  [...$(id).querySelectorAll('button')].find((button) => button.textContent === text)?.focus({preventScroll: true});
+}
+
+// ---- zones -----------------------------------------------------------------------------------------------------------
+
+const zone_meaning = {
+  regular: 'The choices agree, over the real numbers and in floats.',
+  compensation: 'Over the reals the choices provably agree, but the float program returns different gradients for them: ' +
+    'an error of floating point, hidden until the choice changes.',
+  bifurcation: 'The choices disagree already over the reals: the gradient depends on the pick, and more precision ' +
+    'does not help. A proof names a parameter where they differ.',
+  undecided: 'Neither proof was found within the allowed precision. Such points are counted apart, never guessed.',
+};
+const choice_meaning = {
+  native: 'all of the derivative goes to the first maximal entry',
+  minimal: 'the maximal entries share it equally',
+};
+
+function show_zone_words() {
+  $('choices').replaceChildren(data.choices.map((c) => choice_meaning[c] ? `${c} (${choice_meaning[c]})` : c).join(', ') ||
+    'the choices named below');
+  $('zone-legend').replaceChildren(...zone_names.flatMap((zone) =>
+    [el('dt', {}, swatch(zone), zone), el('dd', {}, zone_meaning[zone])]));
+}
+
+function interval(zone, share) {
+  const at = (x) => `${100 * x}%`;
+  return el('span', {class: 'interval', color: colour(zone), 'aria-hidden': 'true'},
+    el('i', {style: `left:${at(share.low)};width:${at(share.high - share.low)}`}),
+    el('b', {style: `left:${at(share.share)}`}));
+}
+
+function show_zone_table() {
+  const rows = data.formats.flatMap(({name, points}) => points ?
+    zone_names.map((zone, i) => ({zone, first: i === 0, format: name, points, share: data.zones[name][zone]})) : []);
+  if (!rows.length) return show_table('zones-table', 'Zones', empty('No point was audited.'));
+  const columns = [
+    ['Zone', (r) => el('span', {}, swatch(r.zone), r.zone), 'word'],
+    ['Points', (r) => count(r.share.count), 'number'],
+    ['Share', (r) => percent(r.share.share), 'number'],
+    ['95 % interval', (r) => `${percent(r.share.low)} to ${percent(r.share.high)}`, 'number'],
+    ['0 to 100 %', (r) => interval(r.zone, r.share)],
+  ];
+  if (data.formats.length > 1) columns.unshift(['Format', (r) => (r.first ? short(r.format) : ''), 'word']);
+  show_table('zones-table', 'Zones with intervals', table(columns, rows, (r) => (r.first ? 'first' : undefined)));
+}
+
+// ---- causes ----------------------------------------------------------------------------------------------------------
+
+const causes = {
+  'rounding': ['compensation', 'The floats take the same branches as the reals; only split sums and products round ' +
+    'differently (g/3 + g/3 + g/3 is not g).'],
+  'false tie': ['orange', 'The float run has a tie or a zero that does not exist over the reals.'],
+  'lost tie': ['pink', 'The reals have a tie or a zero that the float run loses.'],
+  'cancellation': ['green', 'The composed form of a hybrid choice alone differs: β·v − (β−1)·v cancels.'],
+  'non-finite': ['strong', 'An infinity or a NaN appeared.'],
+};
+const cause_colour = (cause) => (causes[cause] ?? ['regular'])[0];
+
+function show_cause_words() {
+  const present = new Set(data.causes[state.format]?.map((c) => c.cause));
+  $('cause-legend').replaceChildren(...[...present].flatMap((cause) =>
+    [el('dt', {}, swatch(cause_colour(cause)), cause), el('dd', {}, (causes[cause] ?? ['', 'Another cause.'])[1])]));
+}
+
+// ---- thresholds ------------------------------------------------------------------------------------------------------
+
+const norm_words = {inf: 'the largest entry (∞-norm) of each tensor', l1: 'the absolute entries (1-norm) of each tensor'};
+
+function confusion(rule) {
+  const norm = `Sum of ${norm_words[rule.norm]}; ${rule.origin}.`;
+  if (rule.tau === null) return el('div', {}, el('h3', {}, 'No τ'), el('p', {class: 'note'}, norm));
+  const {above, below} = rule.matrix;
+  const said = zone_names.reduce((sum, zone) => sum + above[zone], 0);
+  const real = above.bifurcation + below.bifurcation;
+  const right = !said ? 'It calls no point bifurcating. ' : `It calls ${plural(said, 'point')} bifurcating; ` +
+    `${above.bifurcation ? count(above.bifurcation) : 'none'} of them proved to be. `;
+  const missed = real ? `It misses ${count(below.bifurcation)} of ${plural(real, 'proven bifurcation')}.` :
+    'There is no proven bifurcation to find.';
+  return el('div', {}, el('h3', {}, `τ = ${scientific(rule.tau)}`),
+    el('p', {class: 'note'}, norm), el('p', {}, right + missed),
+    el('div', {class: 'scroll'}, table([['Proven zone', (zone) => el('span', {}, swatch(zone), zone)], ['Above τ', (zone) => count(above[zone]), 'number'],
+      ['Up to τ', (zone) => count(below[zone]), 'number']], zone_names)));
+}
+
+function show_confusion() {
+  const rules = data.thresholds[state.format] ?? [];
+  $('confusion').replaceChildren(...(rules.length ? rules.map(confusion) : [empty('No threshold was applied: there are no points.')]));
+}
+
+// ---- bits and branches: the tables below the pictures ------------------------------------------------------------------
+
+const tensor_name = (tensor) => (tensor === '*' ? 'whole gradient' : tensor);
+
+function show_bits_table() {
+  const rows = data.bits.filter((row) => row.choice === state.choice);
+  show_table('bits-table', 'Correct bits', rows.length ? table([
+    ['Format', (r) => short(r.format), 'word'], ['Tensor', (r) => tensor_name(r.tensor)],
+    ['Median bits', (r) => bits(r.median), 'number'], ['Worst 1 %', (r) => bits(r.worst), 'number'],
+    ['Largest error in ulp', (r) => (r.ulp === 'inf' || r.ulp > 9999 ? scientific(r.ulp) : r.ulp?.toFixed(1) ?? '–'), 'number'],
+    ['Wrong sign', (r) => percent(r.sign), 'number'], ['Flushed to 0', (r) => percent(r.flushed), 'number'],
+    ['Overflowed', (r) => percent(r.overflow), 'number'],
+  ], rows) : empty('No gradient errors were recorded.'));
+}
+
+function show_branches_table() {
+  const rows = data.branches[state.format] ?? [];
+  const always = ['windows', 'real_ties', 'float_ties', 'false_ties', 'lost_ties'];
+  const sums = [['Windows', 'windows'], ['Real ties', 'real_ties'], ['Float ties', 'float_ties'], ['False', 'false_ties'],
+    ['Lost', 'lost_ties'], ['Real ties at 0', 'real_ties_zero'], ['Float ties at 0', 'float_ties_zero'], ['Real zeros', 'real_zeros'],
+    ['Float zeros', 'float_zeros'], ['Undecided', 'unknown']].filter(([, key]) => always.includes(key) || rows.some((row) => row[key]));
+  show_table('branches-table', 'Branches', rows.length ? table([
+    ['Layer', (r) => r.layer, 'word'], ['Operation', (r) => r.op, 'word'],
+    ...sums.map(([heading, key]) => [heading, (r) => count(r[key]), 'number'])], rows) : empty('No branches were recorded.'));
+}
+
+// ---- provenance ------------------------------------------------------------------------------------------------------
+
+// A command breaks between its words only.
+const command = (text) => el('code', {}, ...text.split(' ').flatMap((word) => [el('span', {class: 'token'}, word), ' ']));
+
+function show_provenance() {
+  $('provenance').replaceChildren(...data.provenance.flatMap(([key, value]) =>
+    [el('dt', {}, key), el('dd', {}, key === 'command' ? command(value) : value)]));
+}
+
+// ---- the whole page --------------------------------------------------------------------------------------------------
+
+// What depends on the format chosen in the bar that stays in view.
+function show_format() {
+  const several = data.formats.length > 1;
+  $('format-picker').hidden = !several;
+  for (const node of document.querySelectorAll('.which')) node.textContent = several ? `in ${short(state.format)}` : '';
+  buttons('format-picker', 'Format shown below', data.formats.map((f) => [f.name, short(f.name)]), state.format,
+    (format) => { state.format = format; show_format(); });
+  show_cause_words();
+  show_confusion();
+  show_branches_table();
+  show_charts();
+  show_gallery();
+  show_points();
+}
+
+function show_bits() {
+  const choices = [...new Set(data.bits.map((row) => row.choice))];
+  if (!choices.includes(state.choice)) state.choice = choices[0] ?? '';
+  buttons('choice-switch', 'Choice', choices.map((c) => [c, c]), state.choice, (choice) => { state.choice = choice; show_bits(); });
+  show_bits_table();
+  draw_bits();
+}
+
+function show_page() {
+  show_zone_words();
+  show_zone_table();
+  show_provenance();
+  show_format();
+  show_bits();
+}

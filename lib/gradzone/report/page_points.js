@@ -1,0 +1,196 @@
+'use strict';
+// The worst points with their pictures, and the table of all points.
+
+// ---- pictures --------------------------------------------------------------------------------------------------------
+
+// Told apart by colour, by fill and by shape, on light and dark pixels alike.
+const tie_kinds = [
+  {name: 'real and float', rgb: '86,180,233', text: 'a tie over the reals that the floats see'},
+  {name: 'false tie', rgb: '240,160,20', text: 'made by rounding: a tie in floats only (struck through)'},
+  {name: 'lost tie', rgb: '230,130,180', text: 'broken by rounding: a tie over the reals only (outlined)'},
+];
+
+function draw_mark(ctx, kind, x, y, w, h, strength) {
+  const {rgb} = tie_kinds[kind];
+  const line = Math.max(1.5, Math.min(w, h) / 7), half = line / 2;
+  ctx.lineWidth = line;
+  ctx.fillStyle = `rgba(${rgb},${kind === 2 ? 0.12 : 0.2 + 0.55 * strength})`;
+  ctx.fillRect(x, y, w, h);
+  if (kind === 0) return;
+  ctx.strokeStyle = `rgb(${rgb})`;
+  ctx.strokeRect(x + half, y + half, w - line, h - line);
+  if (kind === 2) return;
+  ctx.beginPath();
+  ctx.moveTo(x + half, y + h - half);
+  ctx.lineTo(x + w - half, y + half);
+  ctx.stroke();
+}
+
+function tie_swatch(kind) {
+  const canvas = el('canvas', {class: 'swatch', width: 28, height: 28, 'aria-hidden': 'true'});
+  const ctx = canvas.getContext('2d');
+  ctx.fillStyle = '#333';
+  ctx.fillRect(0, 0, 28, 28);
+  draw_mark(ctx, kind, 0, 0, 28, 28, 1);
+  return canvas;
+}
+
+function pixels_of(image) {
+  const bytes = Uint8Array.from(atob(image.pixels), (c) => c.charCodeAt(0));
+  const small = el('canvas', {width: image.width, height: image.height});
+  const ctx = small.getContext('2d'), picture = ctx.createImageData(image.width, image.height);
+  const plane = image.width * image.height;
+  for (let i = 0; i < plane; ++i) {
+    for (let c = 0; c < 3; ++c) picture.data[4 * i + c] = bytes[image.channels >= 3 ? c * plane + i : i];
+    picture.data[4 * i + 3] = 255;
+  }
+  ctx.putImageData(picture, 0, 0);
+  return small;
+}
+
+// marks: [layer, kind, x0, y0, x1, y1, channels] in pixels of the original image.
+function draw_picture(canvas, image, marks) {
+  const ctx = canvas.getContext('2d');
+  ctx.imageSmoothingEnabled = false;
+  ctx.drawImage(pixels_of(image), 0, 0, canvas.width, canvas.height);
+  const sx = canvas.width / image.original_width, sy = canvas.height / image.original_height;
+  const most = Math.max(1, ...marks.map((mark) => mark[6]));
+  for (const [, kind, x0, y0, x1, y1, channels] of [...marks].sort((a, b) => a[1] - b[1])) {
+    draw_mark(ctx, kind, x0 * sx, y0 * sy, (x1 - x0) * sx, (y1 - y0) * sy, channels / most);
+  }
+}
+
+function tie_sentence(point) {
+  const names = ['real', 'in floats', 'false', 'lost'];
+  const layers = point.ties.map(([layer, ...counts]) => `${data.worst_layers[layer]} ` +
+    names.map((name, i) => [name, counts[i]]).filter(([, n]) => n).map(([name, n]) => `${count(n)} ${name}`).join(', '));
+  return layers.length ? `Tied windows: ${layers.join('; ')}.` : 'No window ties at a nonzero maximum.';
+}
+
+function picture_of(point) {
+  if (!point.image) return [];
+  const scale = Math.max(1, Math.ceil(448 / point.image.original_width));
+  const canvas = el('canvas', {role: 'img', width: point.image.original_width * scale, height: point.image.original_height * scale,
+    'aria-label': `Image ${point.first} with its tied windows. ${tie_sentence(point)}`});
+  const layers = [...new Set(point.marks.map((mark) => mark[0]))];
+  const show = (layer) => draw_picture(canvas, point.image, point.marks.filter((mark) => mark[0] === layer));
+  // One layer at a time (their windows overlap), starting with the layer of the cause.
+  const start = layers.find((layer) => data.worst_layers[layer] === point.cause_layer) ?? layers[0];
+  show(start);
+  const choose = (event) => {
+    for (const button of event.target.parentNode.children) button.setAttribute('aria-pressed', String(button === event.target));
+    show(Number(event.target.value));
+  };
+  return [canvas, layers.length < 2 ? undefined : el('div', {class: 'switch', role: 'group', 'aria-label': 'Layer drawn'},
+    ...layers.map((layer) => el('button', {type: 'button', value: layer, 'aria-pressed': String(layer === start), onclick: choose},
+      data.worst_layers[layer])))];
+}
+
+function card(point) {
+  const what = [`image ${count(point.first)}`, point.batch > 1 ? `and ${count(point.batch - 1)} more` : '',
+    point.label === '' ? '' : `label ${point.label}`, point.predicted < 0 ? '' : `predicted ${point.predicted}`].filter(Boolean);
+  const seen = point.zone === 'bifurcation' ? ` The floats ${point.float_sees ? 'see' : 'hide'} it.` : '';
+  const why = [point.cause && `cause: ${point.cause}${point.cause_layer && `, first at ${point.cause_layer}`}`,
+    point.witness && `witness: ${point.witness}`, point.proof && `proof: ${point.proof}`].filter(Boolean).join('; ');
+  const real = point.delta_real_upper === 0 ? '= 0, proven' :
+    `between ${scientific(point.delta_real_lower)} and ${scientific(point.delta_real_upper)}`;
+  return el('article', {class: 'card', color: colour(point.zone)},
+    el('h3', {}, swatch(point.zone), `Point ${count(point.point)}: ${point.zone}`), el('p', {class: 'note'}, what.join(', ')),
+    ...picture_of(point),
+    el('p', {}, 'Δ', el('sub', {}, 'R'), ` ${real}; Δ`, el('sub', {}, 'F'), ` = ${scientific(point.delta_float_inf)}.${seen}`),
+    why && el('p', {}, `${why[0].toUpperCase()}${why.slice(1)}.`), el('p', {class: 'note'}, tie_sentence(point)));
+}
+
+function show_gallery() {
+  const points = data.worst[state.format] ?? [];
+  const pictured = points.some((point) => point.marks.length);
+  $('tie-legend').replaceChildren(...(pictured ? tie_kinds.flatMap((kind, i) =>
+    [el('dt', {}, tie_swatch(i), kind.name), el('dd', {}, kind.text)]) : []));
+  $('gallery').replaceChildren(...(points.length ? points.map(card) : [empty('Every point is regular: there is none to show.')]));
+}
+
+// ---- the table -------------------------------------------------------------------------------------------------------
+
+const columns = data.table.columns;
+const column = Object.fromEntries(columns.map((name, i) => [name, i]));
+const text_of = (row, name) => data.table.strings[row[column[name]]];
+const texts = new Set(['format', 'zone', 'cause', 'cause_layer', 'proof', 'witness', 'label']);
+const sub = (letter) => ['Δ', el('sub', {}, letter)];
+const shown = [
+  ['point', 'Point'], ['zone', 'Zone'], ['cause', 'Cause'], ['cause_layer', 'First at'], ['delta_real_upper', sub('R')],
+  ['delta_float_inf', sub('F')], ['proof', 'Proof'], ['first', 'Image'], ['label', 'Label'], ['predicted', 'Predicted'],
+  ['stat_inf', 'Sum of ∞-norms'], ['stat_l1', 'of 1-norms'], ['bits_used', 'Bits used'], ['witness', 'Witness'],
+];
+const view = {sort: 'point', down: false, page: 0, zone: '', cause: '', text: '', size: 25};
+
+const key_of = (row, name) => (texts.has(name) ? text_of(row, name) : row[column[name]] === 'inf' ? Infinity : row[column[name]]);
+function cell(row, name) {
+  const value = key_of(row, name);
+  if (name === 'zone') return el('span', {}, swatch(value), value);
+  if (texts.has(name)) return value;
+  if (name === 'predicted') return value < 0 ? '' : String(value);
+  if (name === 'delta_real_upper' && value !== 0) {
+    return `${scientific(row[column.delta_real_lower])} to ${scientific(row[column.delta_real_upper])}`;
+  }
+  return /^(delta|stat)/.test(name) ? scientific(row[column[name]]) : count(value);
+}
+
+function chosen_rows() {
+  const wanted = view.text.trim().toLowerCase();
+  const fits = (row) => text_of(row, 'format') === state.format && (!view.zone || text_of(row, 'zone') === view.zone) &&
+    (!view.cause || text_of(row, 'cause') === view.cause) && (!wanted || shown.some(([name]) =>
+      (texts.has(name) || name === 'point' || name === 'first') && String(key_of(row, name)).toLowerCase().includes(wanted)));
+  const order = (a, b) => {
+    const x = key_of(a, view.sort), y = key_of(b, view.sort);
+    const by = x < y ? -1 : x > y ? 1 : 0;
+    return (view.down ? -by : by) || a[column.point] - b[column.point];
+  };
+  return data.table.rows.filter(fits).sort(order);
+}
+
+function sort_by(name) {
+  view.down = view.sort === name && !view.down;
+  view.sort = name;
+  view.page = 0;
+  show_rows();
+  $('points-table').querySelector('th[aria-sort] button')?.focus({preventScroll: true});
+}
+
+function show_rows() {
+  const rows = chosen_rows(), pages = Math.max(1, Math.ceil(rows.length / view.size));
+  view.page = Math.min(view.page, pages - 1);
+  const visible = rows.slice(view.page * view.size, (view.page + 1) * view.size);
+  const kind = (name) => (!texts.has(name) ? 'number' : name === 'witness' ? 'long' : 'word');
+  const node = table(shown.map(([name, heading]) => [el('button', {type: 'button', onclick: () => sort_by(name)}, ...[heading].flat().map((part) => part.cloneNode?.(true) ?? part)),
+    (row) => cell(row, name), kind(name)]), visible);
+  node.querySelectorAll('th')[shown.findIndex(([name]) => name === view.sort)]
+    .setAttribute('aria-sort', view.down ? 'descending' : 'ascending');
+  const position = $('points-table').scrollLeft;
+  show_table('points-table', 'Points', rows.length ? node : empty(data.table.rows.length ? 'No point fits these filters.' : 'No point was audited.'));
+  $('points-table').scrollLeft = position;
+  show_pager(rows.length, pages);
+}
+
+function show_pager(total, pages) {
+  const go = (page, text) => { view.page = page; show_rows(); focus_again('pager', text); };
+  const step = (text, page, possible) => el('button', {type: 'button', ...(possible ? {} : {disabled: ''}), onclick: () => go(page, text)}, text);
+  const omitted = data.table.omitted ? ` The ${count(data.table.omitted)} least conspicuous rows are in points.csv only.` : '';
+  $('pager').replaceChildren(step('Previous', view.page - 1, view.page > 0),
+    el('span', {role: 'status'}, `Page ${count(view.page + 1)} of ${count(pages)}, ${plural(total, 'point')}.${omitted}`),
+    step('Next', view.page + 1, view.page + 1 < pages));
+}
+
+function show_points() {
+  const pick = (label, name, values) => el('label', {}, label, el('select', {onchange: (e) => { view[name] = e.target.value; view.page = 0; show_rows(); }},
+    el('option', {value: ''}, 'any'), ...values.map((v) => el('option', {value: v, ...(view[name] === v ? {selected: ''} : {})}, v))));
+  const here = data.table.rows.filter((row) => text_of(row, 'format') === state.format);
+  const present = (name) => [...new Set(here.map((row) => text_of(row, name)))].filter(Boolean).sort();
+  for (const name of ['zone', 'cause']) if (!present(name).includes(view[name])) view[name] = '';
+  const search = el('input', {type: 'search', value: view.text, placeholder: 'layer, label, image …',
+    oninput: (e) => { view.text = e.target.value; view.page = 0; show_rows(); }});
+  $('filters').replaceChildren(pick('Zone', 'zone', present('zone')), pick('Cause', 'cause', present('cause')), el('label', {}, 'Contains', search));
+  $('filters').onsubmit = (event) => event.preventDefault();
+  show_rows();
+}
+
+show_page();

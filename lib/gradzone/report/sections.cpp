@@ -1,0 +1,68 @@
+#include "gradzone/report/sections.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+
+namespace gradzone::report_sections {
+namespace {
+
+/// A JSON value as people read it: "a, b" for a list, plain text for a string.
+std::string readable(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (!value.is_array()) return value.dump();
+  std::string text;
+  for (const Json& item : value) text += (text.empty() ? "" : ", ") + readable(item);
+  return text;
+}
+
+void flatten(const std::string& prefix, const Json& object, Json& list) {
+  for (const auto& [key, value] : object.items()) {
+    if (value.is_object()) {
+      flatten(prefix + key + ".", value, list);
+    } else {
+      list.push_back(Json::array({prefix + key, readable(value)}));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<FormatPoints> by_format(const AuditResults& results) {
+  std::vector<FormatPoints> formats;
+  for (const PointResult& result : results.points) {
+    auto at = std::find_if(formats.begin(), formats.end(),
+                           [&](const FormatPoints& f) { return f.format == result.point.format; });
+    if (at == formats.end()) at = formats.insert(at, FormatPoints{result.point.format, {}});
+    at->points.push_back(&result);
+  }
+  return formats;
+}
+
+std::string short_name(const std::string& format) {
+  constexpr std::string_view suffix = "/chain";
+  return format.ends_with(suffix) ? format.substr(0, format.size() - suffix.size()) : format;
+}
+
+Json rounded(double x) {
+  if (std::isnan(x)) return nullptr;
+  if (std::isinf(x)) return "inf";
+  return std::strtod(fmt::format("{:.3g}", x).c_str(), nullptr);
+}
+
+Json provenance(const Json& configuration) {
+  constexpr std::array first{"command", "model", "data", "formats", "form", "choices", "seed"};
+  Json list = Json::array(), rest = configuration;
+  for (const char* key : first) {
+    if (!rest.contains(key)) continue;
+    flatten("", Json{{key, rest[key]}}, list);
+    rest.erase(key);
+  }
+  flatten("", rest, list);
+  return list;
+}
+
+}  // namespace gradzone::report_sections

@@ -1,0 +1,74 @@
+// AuditStudy: one audit from checkpoint and data set to a finished result store. It continues where it
+// stopped, and what it finds depends on the study alone, not on threads or interruptions.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "gradzone/base/progress.hpp"
+#include "gradzone/choice/choice.hpp"
+#include "gradzone/data/dataset.hpp"
+#include "gradzone/exact/reference_evaluator.hpp"
+#include "gradzone/graph/graph.hpp"
+#include "gradzone/graph/point.hpp"
+#include "gradzone/io/results.hpp"
+
+namespace gradzone {
+
+/// What is audited. Texts are as on the command line; together they are the study's identity.
+struct AuditStudy {
+  std::string model;  ///< "lenet5:FILE"
+  std::string data;   ///< "mnist:FOLDER", "glyphs:COUNT"
+  std::string split = "test";
+  std::vector<Format> formats{{FormatId::fp32, Order::chain}};
+  Form form = Form::direct;
+  std::vector<Choice> choices{Choice{}, Choice{.maxpool_beta = 1}};
+  Index batch = 1;    ///< images per point
+  Index samples = 0;  ///< points: the first ones of the order; 0 for all
+  bool shuffle = false;
+  std::uint64_t seed = 0;
+  BatchNorm::Mode batch_norm = BatchNorm::Mode::evaluation;
+  ReferenceOptions reference;
+  Backend backend = Backend::cpu;
+
+  /// The command line that asks for this study (without output folder and threads, which change no result).
+  std::string command() const;
+};
+
+/// A study with its inputs loaded and checked.
+class LoadedStudy {
+ public:
+  /// Reads model and data. Throws UsageError or InputError before anything is written.
+  explicit LoadedStudy(AuditStudy study);
+
+  /// Audits every point that the store in `folder` does not hold yet, on `threads` threads (0: all), then
+  /// writes the CSV and JSON files and returns the results. Throws InterruptedError if `watch.stop` is
+  /// triggered: finished points are kept.
+  AuditResults run(const std::filesystem::path& folder, int threads, const Watch& watch) const;
+
+  const AuditStudy& study() const { return study_; }
+  const Graph& graph() const { return graph_; }
+  const Dataset& data() const { return data_; }
+  Index points() const { return points_; }
+  /// The JSON that identifies the study in its store: options, checksums of model and data, versions.
+  std::string configuration() const;
+
+ private:
+  std::vector<Index> images_of(Index point) const;
+  PointResult audit(const class Auditor& auditor, Index point) const;
+
+  AuditStudy study_;
+  Graph graph_;
+  Parameters parameters_;
+  std::string model_sha256_;
+  Dataset data_;
+  std::vector<Index> order_;
+  Index points_ = 0;
+};
+
+/// {"gradzone": "...", "mpfr": "...", ...}
+std::string versions_json();
+
+}  // namespace gradzone

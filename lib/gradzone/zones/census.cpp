@@ -1,0 +1,57 @@
+#include "gradzone/zones/census.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/math/special_functions/beta.hpp>
+#include <charconv>
+
+namespace gradzone {
+namespace {
+
+constexpr double tail = 0.025;
+
+/// Plain doubles throughout: Boost would otherwise compute in long double, which differs between machines.
+using Policy = boost::math::policies::policy<boost::math::policies::promote_double<false>>;
+
+double beta_quantile(Index a, Index b, double p) {
+  return boost::math::ibeta_inv(static_cast<double>(a), static_cast<double>(b), p, Policy());
+}
+
+double round_to_6_digits(double x) {
+  const std::string text = fmt::format("{:.5e}", x);
+  double rounded = 0;
+  std::from_chars(text.data(), text.data() + text.size(), rounded);
+  return rounded;
+}
+
+}  // namespace
+
+Interval clopper_pearson_95(Index k, Index n) {
+  Interval interval;
+  if (k > 0) interval.low = round_to_6_digits(beta_quantile(k, n - k + 1, tail));
+  if (k < n) interval.high = round_to_6_digits(beta_quantile(k + 1, n - k, 1 - tail));
+  return interval;
+}
+
+Census take_census(std::span<const PointRecord> points) {
+  Census census;
+  census.points = static_cast<Index>(points.size());
+  for (const PointRecord& point : points) {
+    ++census.zones[static_cast<std::size_t>(point.zone)].count;
+    if (!point.cause.empty()) {
+      ++census.causes[point.cause];
+      ++census.cause_layers[point.cause][point.cause_layer];
+    }
+    if (!point.proof.empty()) ++census.proofs[point.proof];
+    if (point.zone == Zone::bifurcation) {
+      ++(point.float_sees ? census.bifurcations_seen : census.bifurcations_hidden);
+    }
+  }
+  for (Frequency& zone : census.zones) {
+    if (!points.empty()) zone.share = static_cast<double>(zone.count) / static_cast<double>(census.points);
+    zone.ci95 = clopper_pearson_95(zone.count, census.points);
+  }
+  return census;
+}
+
+}  // namespace gradzone

@@ -1,0 +1,20 @@
+// The gradient audit (zones.md, section 5): a float gradient against the certified one.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "gradzone/arith/ball.hpp"
+#include "gradzone/arith/format.hpp"
+#include "gradzone/graph/graph.hpp"
+#include "gradzone/zones/record.hpp"
+
+namespace gradzone {
+
+/// One record per trainable tensor, then one for the whole gradient (tensor "*"). An entry whose error is not
+/// at least 1000 times the reference's radius is counted in `unquoted` and left out of every figure. Errors
+/// are relative to the real value; a figure without any entry is NaN.
+std::vector<GradientRecord> gradient_errors(const Graph& graph, const std::vector<Tensor<double>>& computed,
+                                            const std::vector<Tensor<Ball>>& certified, FormatId format);
+
+}  // namespace gradzone
