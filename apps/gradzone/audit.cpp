@@ -91,7 +91,7 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->capture_default_str();
   command->add_flag("--shuffle", text->study.shuffle,
                     "Take the images in a random order drawn from the seed");
-  command->add_option("--seed", text->study.seed, "Seed of glyphs and shuffling")->capture_default_str();
+  add_seed(*command, text->study.seed, "Seed of glyphs and shuffling");
   command
       ->add_option("--batch-norm", text->batch_norm,
                    "evaluation (running statistics) or training (batch statistics)")

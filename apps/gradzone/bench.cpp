@@ -30,7 +30,7 @@ void add_bench_options(CLI::App& command, BenchText& text) {
       ->capture_default_str();
   command.add_option("--batch", text.options.batch, "Images in the mini-batch")->capture_default_str();
   command.add_option("--points,--repeats", text.options.repeats, "Timed repeats")->capture_default_str();
-  command.add_option("--seed", text.options.seed, "Seed of weights and images")->capture_default_str();
+  add_seed(command, text.options.seed, "Seed of weights and images");
 }
 
 }  // namespace
@@ -38,6 +38,7 @@ void add_bench_options(CLI::App& command, BenchText& text) {
 void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   CLI::App* command = app.add_subcommand("bench", "Time gradients on this machine");
   command->require_subcommand(1);
+  command->footer("Examples:\n  gradzone bench step --format fp16\n  gradzone bench reference --threads 1");
   auto text = std::make_shared<BenchText>();
 
   CLI::App* step = command->add_subcommand("step", "One loss and gradient of the float program");
@@ -49,6 +50,7 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->capture_default_str()
       ->check(CLI::IsMember({"cpu", "reference"}));
   add_common(*step, common);
+  step->footer("Example:\n  gradzone bench step --net lenet5 --batch 32 --format fp16 --json");
   step->callback([text, &common, &exit_code] {
     text->options.threads = common.threads;
     const Format format = parse_format(text->format);
@@ -69,6 +71,7 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->check(CLI::IsMember({"plain"}));
   reference->add_option("--bits", text->bits, "First precision of the enclosures")->capture_default_str();
   add_common(*reference, common);
+  reference->footer("Example:\n  gradzone bench reference --net lenet5 --points 5 --json");
   reference->callback([text, &common, &exit_code] {
     text->options.threads = common.threads;
     ProgressLine progress("bench", "gradient", common.quiet || common.json);

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <stop_token>
+#include <string>
 
 #include "gradzone/base/error.hpp"
 
@@ -19,6 +20,8 @@ struct Common {
 
 /// Adds --threads, --quiet and --json.
 void add_common(CLI::App& command, Common& common);
+/// Adds --seed.
+void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what);
 
 /// Each registers its sub-command; the callback sets `exit_code` or throws a gradzone::Error.
 void add_audit(CLI::App& app, Common& common, ExitCode& exit_code);

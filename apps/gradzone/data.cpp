@@ -37,21 +37,21 @@ void list(bool json) {
   }
 }
 
-ExitCode verify(const std::string& spec, bool json) {
+void verify(const std::string& spec, bool json) {
   const std::size_t colon = spec.find(':');
   if (colon == std::string::npos)
     throw UsageError(fmt::format("'{}': name a data set and its folder, e.g. mnist:data/mnist", spec));
   const std::vector<FileCheck> checks =
       verify_dataset(spec.substr(colon + 1), find_manifest(spec.substr(0, colon)));
-  bool good = true;
+  std::size_t bad = 0;
   nlohmann::ordered_json out = nlohmann::ordered_json::array();
   for (const FileCheck& check : checks) {
-    good = good && check.state == FileCheck::State::ok;
+    if (check.state != FileCheck::State::ok) ++bad;
     out.push_back({{"name", check.name}, {"state", name(check.state)}, {"detail", check.detail}});
     if (!json) fmt::print("{:<8} {:<28} {}\n", name(check.state), check.name, check.detail);
   }
   if (json) fmt::print("{}\n", out.dump(2));
-  return good ? ExitCode::done : ExitCode::bad_input;
+  if (bad > 0) throw InputError(fmt::format("{}: {} of {} files missing or wrong", spec, bad, checks.size()));
 }
 
 }  // namespace
@@ -59,9 +59,11 @@ ExitCode verify(const std::string& spec, bool json) {
 void add_data(CLI::App& app, Common& common, ExitCode& exit_code) {
   CLI::App* command = app.add_subcommand("data", "List the data sets and verify their files");
   command->require_subcommand(1);
+  command->footer("Examples:\n  gradzone data list\n  gradzone data verify mnist:data/mnist");
   CLI::App* list_command =
       command->add_subcommand("list", "The data sets that --data takes, with source, licence and checksums");
   add_common(*list_command, common);
+  list_command->footer("Example:\n  gradzone data list --json");
   list_command->callback([&common, &exit_code] {
     list(common.json);
     exit_code = ExitCode::done;
@@ -71,8 +73,12 @@ void add_data(CLI::App& app, Common& common, ExitCode& exit_code) {
   auto spec = std::make_shared<std::string>();
   verify_command->add_option("data", *spec, "NAME:FOLDER, e.g. mnist:data/mnist")->required();
   add_common(*verify_command, common);
-  verify_command->footer("Exits with 3 if a file is missing or wrong.");
-  verify_command->callback([spec, &common, &exit_code] { exit_code = verify(*spec, common.json); });
+  verify_command->footer(
+      "Exits with 3 if a file is missing or wrong.\n\nExample:\n  gradzone data verify mnist:data/mnist");
+  verify_command->callback([spec, &common, &exit_code] {
+    verify(*spec, common.json);
+    exit_code = ExitCode::done;
+  });
 }
 
 }  // namespace gradzone::app

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "command.hpp"
+#include "gradzone/base/file.hpp"
 #include "gradzone/io/checkpoint.hpp"
 #include "gradzone/nets/initialise.hpp"
 #include "gradzone/nets/nets.hpp"
@@ -60,14 +61,12 @@ void train_network(const DemoOptions& o, const std::string& file, const Common& 
   }
   Checkpoint checkpoint = checkpoint_of(graph, trained.parameters, FormatId::fp32);
   checkpoint.metadata["recipe"] = recipe(o, train_set);
-  std::filesystem::create_directories(o.out);
   write_safetensors(file, checkpoint);
 }
 
 ExitCode demo(DemoOptions o, const Common& common) {
   if (o.data.empty()) o.data = default_data(o);
-  std::error_code ignored;
-  std::filesystem::create_directories(o.out, ignored);
+  create_writable_folder(o.out);  // better refused now than after the training
   const std::string file = (std::filesystem::path(o.out) / "lenet5.safetensors").string();
   train_network(o, file, common);
   AuditStudy wanted;
@@ -108,7 +107,7 @@ void add_demo(CLI::App& app, Common& common, ExitCode& exit_code) {
   command->add_option("--epochs", options->epochs, "Epochs of training")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  command->add_option("--seed", options->seed, "Seed of images, weights and order")->capture_default_str();
+  add_seed(*command, options->seed, "Seed of images, weights and order");
   command->add_option("--out", options->out, "Folder of checkpoint, results and report")
       ->capture_default_str();
   add_common(*command, common);

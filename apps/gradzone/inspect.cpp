@@ -20,11 +20,12 @@ std::string obstacle(const Checkpoint& checkpoint, const std::string& net, const
   }
 }
 
-ExitCode inspect(const std::string& file, bool json) {
+void inspect(const std::string& file, bool json) {
   const Checkpoint checkpoint = read_safetensors(file);
   const std::string net = recognise_net(checkpoint).value_or("");
-  const std::string why_not = net.empty() ? "its tensors are those of no network that gradzone knows"
-                                          : obstacle(checkpoint, net, file);
+  const std::string why_not =
+      net.empty() ? fmt::format("{}: its tensors are those of no network that gradzone knows", file)
+                  : obstacle(checkpoint, net, file);
   if (json) {
     nlohmann::ordered_json out{
         {"file", file}, {"network", net}, {"auditable", why_not.empty()}, {"reason", why_not}};
@@ -32,7 +33,8 @@ ExitCode inspect(const std::string& file, bool json) {
     for (const NamedTensor& t : checkpoint.tensors) {
       out["tensors"].push_back({{"name", t.name}, {"type", name(t.stored)}, {"shape", t.values.shape}});
     }
-    fmt::print("{}\n", out.dump(2));
+    // File names need not be UTF-8.
+    fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     Index total = 0;
     for (const NamedTensor& t : checkpoint.tensors) {
@@ -41,13 +43,9 @@ ExitCode inspect(const std::string& file, bool json) {
     }
     fmt::print("{} tensors, {} numbers\n", checkpoint.tensors.size(), total);
     for (const auto& [key, value] : checkpoint.metadata) fmt::print("  {} = {}\n", key, value);
-    if (why_not.empty()) {
-      fmt::print("can be audited: --model {}:{}\n", net, file);
-    } else {
-      fmt::print("cannot be audited: {}\n", why_not);
-    }
+    if (why_not.empty()) fmt::print("can be audited: --model {}:{}\n", net, file);
   }
-  return why_not.empty() ? ExitCode::done : ExitCode::bad_input;
+  if (!why_not.empty()) throw InputError(fmt::format("cannot be audited: {}", why_not));
 }
 
 }  // namespace
@@ -60,7 +58,10 @@ void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code) {
   add_common(*command, common);
   command->footer(
       "Exits with 3 if the checkpoint cannot be audited.\n\nExample:\n  gradzone inspect net.safetensors");
-  command->callback([file, &common, &exit_code] { exit_code = inspect(*file, common.json); });
+  command->callback([file, &common, &exit_code] {
+    inspect(*file, common.json);
+    exit_code = ExitCode::done;
+  });
 }
 
 }  // namespace gradzone::app

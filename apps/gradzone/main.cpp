@@ -2,9 +2,14 @@
 // code.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <new>
+#include <string>
+#include <system_error>
+#include <vector>
 
 #include "command.hpp"
 #include "gradzone/study/audit_study.hpp"
@@ -19,7 +24,50 @@ void add_common(CLI::App& command, Common& common) {
   command.add_flag("--json", common.json, "Print the result as JSON on standard output");
 }
 
+void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what) {
+  // CLI11 alone would take -1 for 2^64 - 1.
+  const auto is_not_negative = [](std::string& text) {
+    return text.starts_with('-') ? fmt::format("{} is negative", text) : std::string();
+  };
+  command.add_option("--seed", seed, what)->capture_default_str()->check(CLI::Validator(is_not_negative, ""));
+}
+
 namespace {
+
+/// One line, whatever names the message repeats.
+void print_error(std::string message) {
+  for (char& c : message) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  }
+  fmt::print(stderr, "gradzone: {}\n", message);
+}
+
+/// "gradzone bench step": the command that the arguments came to before they went wrong.
+std::string reached(const CLI::App& app) {
+  std::string name = "gradzone";
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    name += ' ' + at->get_name();
+  }
+  return name;
+}
+
+/// What is wrong with the arguments. CLI11 asks for a sub-command even where one is given that does not
+/// exist.
+std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> unknown = app.remaining(true);
+  const bool no_command = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !unknown.empty();
+  const std::string what =
+      no_command ? fmt::format("unknown argument or sub-command '{}'", unknown.front()) : error.what();
+  return fmt::format("{} (see {} --help)", what, reached(app));
+}
+
+/// A result that a full disk swallowed must not look like success.
+void flush_output() {
+  if (std::fflush(stdout) != 0) {
+    throw InputError(fmt::format("standard output: cannot write: {}", std::strerror(errno)));
+  }
+}
 
 int run(int argc, char** argv) {
   CLI::App app{
@@ -34,10 +82,6 @@ int run(int argc, char** argv) {
       "            4 interrupted or disk full (the same command continues)."};
   app.set_version_flag("--version", "gradzone " + versions_json());
   app.require_subcommand(1);
-  app.failure_message([](const CLI::App* a, const CLI::Error& e) {
-    return fmt::format("gradzone: {} (see gradzone {} --help)\n", e.what(),
-                       a->get_parent() ? a->get_name() : "");
-  });
   Common common;
   common.stop = stop_on_signals();
   ExitCode exit_code = ExitCode::done;
@@ -51,8 +95,10 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // CLI11 treats --help and --version as errors with exit code 0.
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+    if (error.get_exit_code() != 0) throw UsageError(usage_message(app, error));
+    app.exit(error);
   }
+  flush_output();
   return static_cast<int>(exit_code);
 }
 
@@ -64,13 +110,17 @@ int main(int argc, char** argv) {
   try {
     return gradzone::app::run(argc, argv);
   } catch (const gradzone::Error& error) {
-    fmt::print(stderr, "gradzone: {}\n", error.what());
+    std::fflush(stdout);  // an answer comes before the line that judges it
+    gradzone::app::print_error(error.what());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "gradzone: out of memory; fewer --threads or a smaller --batch need less\n");
+    gradzone::app::print_error("out of memory; fewer --threads or a smaller --batch need less");
     return static_cast<int>(ExitCode::interrupted);
+  } catch (const std::system_error& error) {  // a file system or a stream that refuses
+    gradzone::app::print_error(error.what());
+    return static_cast<int>(ExitCode::bad_input);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "gradzone: internal error: {}\n", error.what());
+    gradzone::app::print_error(fmt::format("internal error: {}", error.what()));
     return static_cast<int>(ExitCode::bad_input);
   }
 }

@@ -20,10 +20,11 @@ Magnitude coarse_bound(const BigFloat& x) {
 /// Half an ulp of a result that was rounded to nearest, nothing if it is exact.
 Magnitude rounding_error(const BigFloat& result, int ternary) {
   if (ternary == 0) return {};
+  if (result.is_zero()) return Magnitude::power_of_two(mpfr_get_emin());  // underflow
   return Magnitude::power_of_two(exponent(result) - static_cast<std::int64_t>(result.bits()) - 1);
 }
 
-/// Half an ulp after rounding away from zero or down is a whole one.
+/// The magnitude, exactly. Precondition: out has at least 53 bits.
 void set_magnitude(mpfr_ptr out, Magnitude m) {
   mpfr_set_d(out, m.mantissa(), MPFR_RNDU);
   if (!m.is_zero() && !m.is_infinite()) mpfr_mul_2si(out, out, static_cast<long>(m.exponent()), MPFR_RNDU);

@@ -78,10 +78,14 @@ class Magnitude {
   }
 
  private:
-  constexpr Magnitude(double mantissa, std::int64_t exponent) : mantissa_(mantissa), exponent_(exponent) {}
+  /// Exponents below the smallest are raised to it: still an upper bound, and sums of exponents never overflow.
+  constexpr Magnitude(double mantissa, std::int64_t exponent)
+      : mantissa_(mantissa), exponent_(exponent < smallest_exponent ? smallest_exponent : exponent) {}
 
   /// One double operation errs by at most 2^-53 relative; this factor covers two of them and its own product.
   static constexpr double round_up = 1 + 0x1p-50;
+
+  static constexpr std::int64_t smallest_exponent = -(std::int64_t{1} << 60);
 
   static double power(std::int64_t k) { return std::bit_cast<double>((1023 + k) << 52); }  // |k| < 1023
   static Magnitude normalised(double mantissa, std::int64_t exponent) {

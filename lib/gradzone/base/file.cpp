@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +38,22 @@ class Descriptor {
   throw InputError(fmt::format("{}: cannot write: {}", path.string(), std::strerror(error)));
 }
 
+/// Opens the file that is written before it is renamed, and locks it. Its name is always the same, so that
+/// what a killed process left is used up by the next one; the lock keeps two living ones apart.
+int open_locked(const std::filesystem::path& temporary) {
+  for (;;) {
+    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0) return fd;
+    ::flock(fd, LOCK_EX);  // without effect on file systems that have no locks
+    struct stat here {
+    }, there{};
+    if (::fstat(fd, &here) == 0 && ::stat(temporary.c_str(), &there) == 0 && here.st_ino == there.st_ino) {
+      return fd;
+    }
+    ::close(fd);  // renamed or removed by another process while we waited for its lock
+  }
+}
+
 }  // namespace
 
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit) {
@@ -65,25 +82,37 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t 
   return bytes;
 }
 
+void create_writable_folder(const std::filesystem::path& folder) {
+  if (folder.empty()) throw InputError("an empty name is not a folder that results can go to");
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error == std::errc::no_space_on_device) fail_write(folder, ENOSPC);
+  if (error) {
+    throw InputError(fmt::format("{}: cannot create this folder: {}", folder.string(), error.message()));
+  }
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+    throw InputError(fmt::format("{}: cannot be written: {}", folder.string(), std::strerror(errno)));
+  }
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   std::filesystem::path temporary = path;
-  temporary += fmt::format(".tmp{}", ::getpid());
+  temporary += ".tmp";
   const auto discard = [&](int error) {
     ::unlink(temporary.c_str());
     fail_write(path, error);
   };
-  {
-    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.get() < 0) fail_write(path, errno);
-    std::size_t done = 0;
-    while (done < bytes.size()) {
-      const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) discard(errno);
-      done += static_cast<std::size_t>(n);
-    }
-    if (::fsync(file.get()) != 0) discard(errno);
+  const Descriptor file(open_locked(temporary));
+  if (file.get() < 0) fail_write(path, errno);
+  if (::ftruncate(file.get(), 0) != 0) discard(errno);
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) discard(errno);
+    done += static_cast<std::size_t>(n);
   }
+  if (::fsync(file.get()) != 0) discard(errno);
   if (::rename(temporary.c_str(), path.c_str()) != 0) discard(errno);
 }
 

@@ -84,6 +84,7 @@ void visit_columns(T& r, Visitor&& visit) {
   visit("choice", r.choice);
   visit("tensor", r.tensor);
   visit("entries", r.entries);
+  visit("unquoted", r.unquoted);
   visit("relative_error_max", r.relative_error_max);
   visit("relative_error_median", r.relative_error_median);
   visit("ulp_error_max", r.ulp_error_max);

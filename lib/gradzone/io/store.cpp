@@ -51,6 +51,13 @@ class FolderLock {
   int fd_;
 };
 
+/// Better now than after the first point has been computed.
+void check_writable(const std::filesystem::path& path) {
+  if (::access(path.c_str(), W_OK) != 0) {
+    throw InputError(fmt::format("{}: cannot be written: {}", path.string(), std::strerror(errno)));
+  }
+}
+
 /// The store is made in memory and put into place as one file: there is never a half-made one.
 void create_store(const std::filesystem::path& file, const std::string& configuration) {
   auto database = sqlite::Database::in_memory(file.string());
@@ -95,17 +102,6 @@ void check_same_audit(const sqlite::Database& database, const std::string& store
                   database.name(), fmt::join(found, ", ")));
 }
 
-void create_folder(const std::filesystem::path& folder) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!error) return;
-  if (error == std::errc::no_space_on_device) {
-    throw InterruptedError(
-        fmt::format("{}: the disk is full: free some space and run the same command", folder.string()));
-  }
-  throw InputError(fmt::format("{}: cannot create this folder: {}", folder.string(), error.message()));
-}
-
 }  // namespace
 
 struct ResultStore::State {
@@ -135,10 +131,11 @@ ResultStore::~ResultStore() = default;
 
 ResultStore ResultStore::open(const std::filesystem::path& folder, const std::string& configuration) {
   const Json wanted = parse_configuration(configuration, "the audit");
-  create_folder(folder);
+  create_writable_folder(folder);
   auto lock = std::make_unique<FolderLock>(folder);
   const std::filesystem::path file = folder / store_file_name;
   if (!std::filesystem::exists(std::filesystem::symlink_status(file))) create_store(file, configuration);
+  check_writable(file);
   sqlite::Database database(file);
   check_store(database);
   auto state = std::make_unique<State>(std::move(database));

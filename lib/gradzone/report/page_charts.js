@@ -9,9 +9,8 @@ function draw(id, summary, config, height) {
   drawn.get(id)?.destroy();
   drawn.delete(id);
   const frame = $(id);
-  frame.style.height = '';
+  frame.style.height = config ? (height ? `${height}px` : '') : 'auto';
   if (!config) return frame.replaceChildren(empty(summary));
-  if (height) frame.style.height = `${height}px`;
   const canvas = el('canvas', {role: 'img', 'aria-label': summary});
   frame.replaceChildren(canvas);
   Chart.defaults.color = css('soft');

@@ -106,7 +106,8 @@ function show_gallery() {
   const pictured = points.some((point) => point.marks.length);
   $('tie-legend').replaceChildren(...(pictured ? tie_kinds.flatMap((kind, i) =>
     [el('dt', {}, tie_swatch(i), kind.name), el('dd', {}, kind.text)]) : []));
-  $('gallery').replaceChildren(...(points.length ? points.map(card) : [empty('Every point is regular: there is none to show.')]));
+  $('gallery').replaceChildren(...(points.length ? points.map(card) : [empty(
+    data.table.rows.length ? 'Every point is regular: there is none to show.' : 'No point was audited.')]));
 }
 
 // ---- the table -------------------------------------------------------------------------------------------------------

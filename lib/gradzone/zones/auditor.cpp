@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::size_t tie_windows_kept = 200;
 
-/// The norms of zones.md, sections 2 and 4, of the difference of two float gradients.
+/// The norms of zones.md, sections 2 and 4, of the difference of two float gradients; infinite where an entry of
+/// either is not finite.
 struct FloatDifference {
   double inf = 0, l1 = 0;            ///< over all entries together
   double stat_inf = 0, stat_l1 = 0;  ///< sums over tensors of the tensor's norm
@@ -28,7 +29,7 @@ FloatDifference difference(const FloatRun& a, const FloatRun& b) {
     double inf = 0, l1 = 0;
     for (std::size_t i = 0; i < a.gradient[p].data.size(); ++i) {
       double d = std::fabs(a.gradient[p].data[i] - b.gradient[p].data[i]);
-      if (std::isnan(d)) d = std::numeric_limits<double>::infinity();
+      if (std::isnan(d)) d = std::numeric_limits<double>::infinity();  // two infinities, or a NaN
       inf = std::max(inf, d);
       l1 += d;
     }
@@ -143,7 +144,6 @@ PointResult Auditor::audit(const MiniBatch& unrounded) const {
   const std::vector<FloatRun> runs = state_->run_all(batch, options.form);
   const RealVerdict verdict = state_->reference.evaluate(batch, state_->choices);
   const FloatDifference floats = largest_difference(runs);
-  const bool non_finite = !first_non_finite_layer(runs).empty();
 
   PointResult result;
   PointRecord& point = result.point;
@@ -155,8 +155,8 @@ PointResult Auditor::audit(const MiniBatch& unrounded) const {
   point.witness = verdict.witness;
   point.delta_real_lower = verdict.lower;
   point.delta_real_upper = verdict.upper;
-  point.delta_float_inf = non_finite ? std::numeric_limits<double>::infinity() : floats.inf;
-  point.delta_float_l1 = non_finite ? std::numeric_limits<double>::infinity() : floats.l1;
+  point.delta_float_inf = floats.inf;
+  point.delta_float_l1 = floats.l1;
   point.stat_inf = floats.stat_inf;
   point.stat_l1 = floats.stat_l1;
   point.bits_used = verdict.bits_used;

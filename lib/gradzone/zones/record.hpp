@@ -1,5 +1,5 @@
-// What an audit says of one point: the rows of points.csv, branches.csv and gradients.csv. Plain data: produced by
-// zones/, kept by io/, shown by report/.
+// What an audit says of one point: the rows of points.csv, branches.csv and gradients.csv. Plain data:
+// produced by zones/, kept by io/, shown by report/.
 #pragma once
 
 #include <cstdint>
@@ -19,23 +19,27 @@ Zone parse_zone(const std::string& text);
 
 /// One row of points.csv: a point in one format.
 struct PointRecord {
-  Index point = 0;          ///< position in the audited order
-  Index first = 0;          ///< index of the mini-batch's first image in the data set's file order
-  Index batch = 1;          ///< images in the mini-batch
-  std::string format;       ///< full name, "fp32/chain"
-  std::string form;         ///< direct | composed
-  std::string choices;      ///< "native,minimal"
+  Index point = 0;      ///< position in the audited order
+  Index first = 0;      ///< index of the mini-batch's first image in the data set's file order
+  Index batch = 1;      ///< images in the mini-batch
+  std::string format;   ///< full name, "fp32/chain"
+  std::string form;     ///< direct | composed
+  std::string choices;  ///< "native,minimal"
   Zone zone = Zone::undecided;
-  std::string cause;        ///< compensation: rounding | false tie | lost tie | cancellation | non-finite; else empty
+  std::string
+      cause;  ///< compensation: rounding | false tie | lost tie | cancellation | non-finite; else empty
   std::string cause_layer;  ///< the first layer, in forward order, with that cause; else empty
-  std::string proof;        ///< how Delta_R was decided: branches | structure | exact | enclosure; empty if undecided
-  std::string witness;      ///< bifurcation: "features.0.weight[12]" with an enclosure excluding 0; else empty
+  std::string
+      proof;  ///< how Delta_R was decided: branches | structure | exact | enclosure; empty if undecided
+  std::string witness;  ///< bifurcation: "features.0.weight[12]" with an enclosure excluding 0; else empty
   double delta_real_lower = 0, delta_real_upper = 0;  ///< proven bounds of Delta_R
-  double delta_float_inf = 0;  ///< Delta_F: largest |difference| of any entry over all pairs; inf if non-finite
-  double delta_float_l1 = 0;   ///< largest sum of |differences| over all entries
-  double stat_inf = 0;  ///< boustany2024: sum over tensors of the inf-norm of the difference, largest over pairs
-  double stat_l1 = 0;   ///< boustany2024: sum over tensors of the 1-norm
-  int bits_used = 0;    ///< highest precision the reference needed
+  double delta_float_inf =
+      0;  ///< Delta_F: largest |difference| of any entry over all pairs; inf if non-finite
+  double delta_float_l1 = 0;  ///< largest sum of |differences| over all entries
+  double stat_inf =
+      0;  ///< boustany2024: sum over tensors of the inf-norm of the difference, largest over pairs
+  double stat_l1 = 0;       ///< boustany2024: sum over tensors of the 1-norm
+  int bits_used = 0;        ///< highest precision the reference needed
   bool float_sees = false;  ///< the float gradients differ (Delta_F != 0)
   std::string label;        ///< the label or labels of the mini-batch's first images: "7" for a sample
   int predicted = -1;       ///< argmax of the first image's float logits
@@ -49,24 +53,24 @@ struct BranchRecord {
   Index windows = 0;  ///< pooling windows, or pre-activations of an activation layer
   Index real_ties_positive = 0, real_ties_zero = 0, real_ties_negative = 0;
   Index float_ties_positive = 0, float_ties_zero = 0, float_ties_negative = 0;
-  Index false_ties = 0;   ///< windows whose float argmax set has an entry the real one lacks, and is a tie
-  Index lost_ties = 0;    ///< windows whose real argmax set is a tie and has an entry the float one lacks
+  Index false_ties = 0;  ///< windows whose float argmax set has an entry the real one lacks, and is a tie
+  Index lost_ties = 0;   ///< windows whose real argmax set is a tie and has an entry the float one lacks
   Index real_zeros = 0, float_zeros = 0;  ///< pre-activations equal to a kink / zero windows of a norm pool
-  Index unknown = 0;      ///< real branches that were not decided
+  Index unknown = 0;                      ///< real branches that were not decided
 };
 
 /// One row of gradients.csv: a point, a choice and a tensor ("*" is the whole gradient). zones.md, section 5.
-/// Figures are over the entries whose error is at least 1000 times the reference's radius (the others are counted as
-/// unquoted); NaN, an empty cell, where there are none.
+/// Figures are over the entries whose error is at least 1000 times the reference's radius (the others are
+/// counted as unquoted); NaN, an empty cell, where there are none.
 struct GradientRecord {
   Index point = 0;
   std::string format, choice, tensor;
   Index entries = 0, unquoted = 0;  ///< all entries; those whose error is too close to the reference's radius
   double relative_error_max = 0, relative_error_median = 0;
-  double ulp_error_max = 0;           ///< in units in the last place of the storage format
+  double ulp_error_max = 0;                          ///< in units in the last place of the storage format
   double bits_median = 0, bits_worst_1_percent = 0;  ///< correct significant bits
   double wrong_sign_share = 0, flushed_share = 0, overflow_share = 0;
-  double angle = 0;                   ///< radians between the float and the real tensor
+  double angle = 0;  ///< radians between the float and the real tensor
 };
 
 /// A rectangle of the input picture in pixels, half-open; empty when the input is not a picture.
@@ -77,13 +81,16 @@ struct PixelBox {
 /// A pooling window that ties, for the pictures of the report.
 struct TieWindow {
   std::string layer;
-  Index image = 0;  ///< within the mini-batch
+  Index image = 0;                         ///< within the mini-batch
   Index channel = 0, row = 0, column = 0;  ///< of the output
   enum class Kind { real_and_float, false_tie, lost_tie } kind = Kind::real_and_float;
   bool positive = false;
-  std::vector<int> members;  ///< positions in the window, row-major, of the float (or, if lost, real) argmax set
-  PixelBox sees;  ///< the receptive field: every pixel that the window depends on; may stick out into the padding
-  PixelBox core;  ///< its middle, as large as the layer's cumulative stride: cores of neighbouring windows touch
+  std::vector<int>
+      members;  ///< positions in the window, row-major, of the float (or, if lost, real) argmax set
+  PixelBox
+      sees;  ///< the receptive field: every pixel that the window depends on; may stick out into the padding
+  PixelBox
+      core;  ///< its middle, as large as the layer's cumulative stride: cores of neighbouring windows touch
 };
 
 /// The first image of a mini-batch, for people to look at: 8 bits a channel, [channels, height, width].

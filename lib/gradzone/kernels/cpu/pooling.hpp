@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
 #include <vector>
 
 #include "gradzone/kernels/cpu/parallel.hpp"
@@ -25,6 +27,8 @@ struct ClippedWindow {
     first_position = (row_begin - top) * w.kernel_w + column_begin - left;
   }
 
+  bool is_empty() const { return row_begin >= row_end || column_begin >= column_end; }
+
   /// Calls visit(window position, input index) in row-major order.
   template <class Visit>
   void for_each(const Window& w, Index width, const Visit& visit) const {
@@ -44,25 +48,37 @@ void for_each_window(const Window& w, Index h, Index width, const Visit& visit) 
     for (Index j = 0; j < out_w; ++j) visit(i * out_w + j, ClippedWindow(w, h, width, i, j));
 }
 
-/// The maxima of a plane and, zeroed on entry, their argmax sets.
+/// The position of a window's first NaN, which is maximal and alone in its argmax set.
+template <class Real>
+Index first_nan(const Window& w, Index width, const ClippedWindow& window, const Real* x) {
+  Index first = -1;
+  window.for_each(w, width, [&](Index position, Index input) {
+    if (first < 0 && x[input] != x[input]) first = position;
+  });
+  return first;
+}
+
+/// The maxima of a plane and, zeroed on entry, their argmax sets. The common path has no branch on the data.
 template <class Real>
 void max_pool_plane(const Window& w, Index h, Index width, const Real* x, Real* y, std::uint8_t* sets) {
   const Index size = w.kernel_h * w.kernel_w;
   for_each_window(w, h, width, [&](Index output, const ClippedWindow& window) {
-    Real best = 0;
-    Index best_position = -1;
-    window.for_each(w, width, [&](Index position, Index input) {
-      const Real value = x[input];
-      if (best_position < 0 || value > best || (value != value && best == best)) {
-        best = value;
-        best_position = position;
-      }
-    });
-    y[output] = best;
-    if (best_position < 0) return;
+    y[output] = 0;
+    if (window.is_empty()) return;
     std::uint8_t* set = sets + output * size;
-    set[best_position] = 1;  // a NaN equals nothing, not even itself
-    window.for_each(w, width, [&](Index position, Index input) { set[position] |= x[input] == best; });
+    Real best = x[window.row_begin * width + window.column_begin];
+    bool has_nan = false;
+    window.for_each(w, width, [&](Index, Index input) {
+      best = x[input] > best ? x[input] : best;  // of equal entries (zeros of both signs) the first
+      has_nan |= x[input] != x[input];
+    });
+    if (has_nan) {
+      set[first_nan(w, width, window, x)] = 1;
+      y[output] = std::numeric_limits<Real>::quiet_NaN();
+      return;
+    }
+    window.for_each(w, width, [&](Index position, Index input) { set[position] = x[input] == best; });
+    y[output] = best;
   });
 }
 
@@ -75,8 +91,9 @@ void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, 
   sets.assign(static_cast<std::size_t>(y.size() * size), 0);
   parallel(x.dim(0) * x.dim(1), out_area * size, [&](Index begin, Index end) {
     for (Index plane = begin; plane < end; ++plane) {
-      Real* out = &y[plane * out_area];
-      max_pool_plane(w, h, width, &x[plane * h * width], out, sets.data() + plane * out_area * size);
+      Real* out = y.data.data() + plane * out_area;
+      max_pool_plane(w, h, width, x.data.data() + plane * h * width, out,
+                     sets.data() + plane * out_area * size);
       if (form == Form::direct) continue;
       for (Real* m = out; m < out + out_area; ++m) {
         *m = F::store(F::add(F::store(F::mul(beta, *m)), F::store(F::mul(rest, *m))));
@@ -109,25 +126,30 @@ void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, con
   const Index h = dx.dim(2), width = dx.dim(3), area = h * width, out_area = dy.dim(2) * dy.dim(3);
   const Index size = w.kernel_h * w.kernel_w;
   const Real beta = F::scalar(beta_of(op, choice)), rest = F::scalar(1 - beta_of(op, choice));
+  const bool overlapping = w.stride_h < w.kernel_h || w.stride_w < w.kernel_w;
   parallel(dx.dim(0) * dx.dim(1), out_area * size, [&](Index begin, Index end) {
-    std::vector<std::uint8_t> touched(static_cast<std::size_t>(area));
+    std::vector<std::uint8_t> touched(static_cast<std::size_t>(overlapping ? area : 0));
     for (Index plane = begin; plane < end; ++plane) {
-      Real* in = &dx[plane * area];
+      Real* in = dx.data.data() + plane * area;
       std::fill(touched.begin(), touched.end(), std::uint8_t{0});
       std::fill_n(in, area, Real(0));
       for_each_window(w, h, width, [&](Index output, const ClippedWindow& window) {
         const std::uint8_t* set = sets.data() + (plane * out_area + output) * size;
-        const Real count = static_cast<Real>(std::count(set, set + size, std::uint8_t{1}));
+        const Index first = std::find(set, set + size, std::uint8_t{1}) - set;
+        const Real count = static_cast<Real>(std::accumulate(set, set + size, 0));
         const Share<Real> share = share_of<F>(form, beta, rest, count, dy[plane * out_area + output]);
-        bool is_first = true;
         window.for_each(w, width, [&](Index position, Index input) {
-          const Real value = !set[position] ? Real(0) : is_first ? share.first : share.other;
-          if (set[position]) is_first = false;
+          const Real value = position == first ? share.first : set[position] ? share.other : Real(0);
+          if (!overlapping) {
+            in[input] = value;
+            return;
+          }
           std::uint8_t& seen = touched[static_cast<std::size_t>(input)];
           in[input] = seen ? F::add(in[input], value) : value;
           seen = 1;
         });
       });
+      if (!overlapping) continue;  // single contributions are storage values already
       for (Real* value = in; value < in + area; ++value) *value = F::store(*value);
     }
   });

@@ -1,0 +1,107 @@
+// CPU convolutions against the reference, bit for bit.
+#include "agree/agree_support.hpp"
+
+namespace gradzone::agree {
+namespace {
+
+template <class F>
+class ConvolutionAgreement : public ::testing::Test {};
+TYPED_TEST_SUITE(ConvolutionAgreement, FormatTypes, FormatName);
+
+struct Case {
+  Index images, in, out, h, w;
+  Window window;
+  bool bias;
+};
+
+std::ostream& operator<<(std::ostream& stream, const Case& c) {
+  const Window& w = c.window;
+  return stream << "x [" << c.images << ", " << c.in << ", " << c.h << ", " << c.w << "], " << c.out
+                << " channels, kernel " << w.kernel_h << "x" << w.kernel_w << ", stride " << w.stride_h << "x"
+                << w.stride_w << ", padding " << w.padding_h << "x" << w.padding_w
+                << (c.bias ? ", bias" : "");
+}
+
+template <class F>
+void expect_agreement(const Case& c, std::uint64_t seed, Mix mix) {
+  using T = Tensor<typename F::Real>;
+  SCOPED_TRACE(::testing::Message() << c << ", seed " << seed << ", mix " << static_cast<int>(mix));
+  RandomStream random(seed, "convolution agreement");
+  const Conv2d op{c.in, c.out, c.window, c.bias};
+  const Shape out{c.images, c.out, c.window.out_h(c.h), c.window.out_w(c.w)};
+  const T x = random_tensor<F>({c.images, c.in, c.h, c.w}, random, mix);
+  const T w = random_tensor<F>({c.out, c.in, c.window.kernel_h, c.window.kernel_w}, random, mix);
+  const T b = random_tensor<F>({c.out}, random, mix);
+  const T dy = random_tensor<F>(out, random, mix);
+  const T* bias = c.bias ? &b : nullptr;
+
+  const auto reference = make_reference_kernels<F>(Order::chain);
+  T y, dx(x.shape), dw, db;
+  reference->conv2d(op, x, w, bias, y);
+  reference->conv2d_input_gradient(op, dy, w, dx);
+  reference->conv2d_weight_gradient(op, x, dy, dw, c.bias ? &db : nullptr);
+  on_every_machine<F>([&](const Kernels<F>& cpu) {
+    T y2, dx2(x.shape), dw2, db2;
+    cpu.conv2d(op, x, w, bias, y2);
+    EXPECT_TRUE(same_bits(y, y2)) << "forward";
+    cpu.conv2d_input_gradient(op, dy, w, dx2);
+    EXPECT_TRUE(same_bits(dx, dx2)) << "input gradient";
+    cpu.conv2d_weight_gradient(op, x, dy, dw2, c.bias ? &db2 : nullptr);
+    EXPECT_TRUE(same_bits(dw, dw2)) << "weight gradient";
+    EXPECT_TRUE(same_bits(db, db2)) << "bias gradient";
+  });
+}
+
+TYPED_TEST(ConvolutionAgreement, holds_for_every_kernel_stride_and_padding) {
+  std::uint64_t seed = 0;
+  for (const Index kernel : {1, 2, 3, 5})
+    for (const Index stride : {1, 2, 3})
+      for (const Index padding : {0, 1, 2}) {
+        const Case c{2, 3, 5, 7, 9, Window::square(kernel, stride, padding), true};
+        expect_agreement<TypeParam>(c, seed, all_mixes[seed % 3]);
+        ++seed;
+      }
+}
+
+TYPED_TEST(ConvolutionAgreement, holds_beyond_vector_widths) {
+  std::uint64_t seed = 100;
+  for (const Index in : {1, 6, 17})
+    for (const Index out : {1, 3, 5, 6, 7, 16, 17, 33}) {
+      expect_agreement<TypeParam>({1, in, out, 5, 6, Window::square(3, 1, 1), out % 2 == 0}, seed,
+                                  all_mixes[seed % 3]);
+      ++seed;
+    }
+  expect_agreement<TypeParam>({1, 33, 67, 4, 4, Window::square(2, 1), true}, seed, Mix::smooth);
+}
+
+TYPED_TEST(ConvolutionAgreement, holds_for_batches_around_the_group_size) {
+  std::uint64_t seed = 200;
+  for (const Index images : {1, 2, 31, 32, 33, 65, 97, 161}) {
+    expect_agreement<TypeParam>({images, 2, 3, 5, 4, Window::square(3, 1), true}, seed, all_mixes[seed % 3]);
+    ++seed;
+  }
+}
+
+TYPED_TEST(ConvolutionAgreement, holds_for_random_unsymmetric_windows) {
+  constexpr Index channels[] = {1, 3, 5, 6, 7, 16, 17}, kernels[] = {1, 2, 3, 5}, strides[] = {1, 2, 3},
+                  paddings[] = {0, 1, 2}, images[] = {1, 2, 3, 33};
+  for (std::uint64_t seed = 300; seed < 330; ++seed) {
+    RandomStream random(seed, "convolution shapes");
+    Case c{pick(images, random), pick(channels, random), pick(channels, random), 0, 0, {},
+           random.below(2) == 0};
+    c.window = {pick(kernels, random), pick(kernels, random),  pick(strides, random),
+                pick(strides, random), pick(paddings, random), pick(paddings, random)};
+    c.h = c.window.kernel_h + static_cast<Index>(random.below(5));
+    c.w = c.window.kernel_w + static_cast<Index>(random.below(7));
+    if (c.images > 3) c.in = 3;
+    expect_agreement<TypeParam>(c, seed, all_mixes[seed % 3]);
+  }
+}
+
+TYPED_TEST(ConvolutionAgreement, holds_where_a_window_lies_in_the_padding_alone) {
+  expect_agreement<TypeParam>({2, 2, 3, 1, 2, {1, 1, 1, 1, 2, 2}, true}, 400, Mix::coarse);
+  expect_agreement<TypeParam>({2, 2, 3, 2, 1, {2, 2, 2, 2, 2, 2}, false}, 401, Mix::coarse);
+}
+
+}  // namespace
+}  // namespace gradzone::agree

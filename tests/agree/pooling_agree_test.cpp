@@ -1,0 +1,103 @@
+// CPU activations and max pools against the reference, bit for bit.
+#include "agree/agree_support.hpp"
+
+namespace gradzone::agree {
+namespace {
+
+template <class F>
+class ActivationAgreement : public ::testing::Test {};
+TYPED_TEST_SUITE(ActivationAgreement, FormatTypes, FormatName);
+
+TYPED_TEST(ActivationAgreement, holds_for_every_kind_and_length) {
+  using F = TypeParam;
+  using T = Tensor<typename F::Real>;
+  const auto reference = make_reference_kernels<F>(Order::chain);
+  Choice choice;
+  choice.relu_at_0 = 0.3;
+  choice.leaky_relu_at_0 = 0.5;
+  choice.relu6_at_0 = 1;
+  choice.relu6_at_6 = 0.7;
+  std::uint64_t seed = 0;
+  using Kind = Activation::Kind;
+  for (const Kind kind : {Kind::relu, Kind::leaky_relu, Kind::relu6, Kind::abs})
+    for (const Index size : {1, 2, 3, 7, 8, 9, 17, 1000, 40001}) {
+      const Mix mix = all_mixes[seed % 3];
+      SCOPED_TRACE(::testing::Message()
+                   << "kind " << static_cast<int>(kind) << ", size " << size << ", seed " << seed);
+      RandomStream random(seed++, "activation agreement");
+      T x = random_tensor<F>({size}, random, mix);
+      const T dy = random_tensor<F>({size}, random, mix);
+      if (mix == Mix::coarse) {
+        for (auto& value : x.data) value *= 6;  // -6 ... 6: on and beyond the second kink of relu6
+      }
+      const Activation op{kind, 0.01};
+      T y, dx;
+      reference->activation(op, x, y);
+      reference->activation_gradient(op, choice, x, dy, dx);
+      on_every_machine<F>([&](const Kernels<F>& cpu) {
+        T y2, dx2;
+        cpu.activation(op, x, y2);
+        EXPECT_TRUE(same_bits(y, y2)) << "forward";
+        cpu.activation_gradient(op, choice, x, dy, dx2);
+        EXPECT_TRUE(same_bits(dx, dx2)) << "gradient";
+      });
+    }
+}
+
+template <class F>
+class MaxPoolAgreement : public ::testing::Test {};
+TYPED_TEST_SUITE(MaxPoolAgreement, FormatTypes, FormatName);
+
+template <class F>
+void expect_agreement(const Window& window, const Shape& shape, const Choice& choice, Form form,
+                      std::uint64_t seed, Mix mix) {
+  using T = Tensor<typename F::Real>;
+  SCOPED_TRACE(::testing::Message() << "x " << to_string(shape) << ", kernel " << window.kernel_h << "x"
+                                    << window.kernel_w << ", stride " << window.stride_h << ", padding "
+                                    << window.padding_h << ", " << choice.name() << ", " << name(form)
+                                    << ", seed " << seed);
+  RandomStream random(seed, "max pool agreement");
+  const MaxPool2d op{window, std::nullopt};
+  const T x = random_tensor<F>(shape, random, mix);
+  const T dy = random_tensor<F>({shape[0], shape[1], window.out_h(shape[2]), window.out_w(shape[3])}, random,
+                                Mix::extreme);
+  const auto reference = make_reference_kernels<F>(Order::chain);
+  T y, dx(shape);
+  ArgmaxSets sets;
+  reference->max_pool(op, choice, form, x, y, sets);
+  reference->max_pool_gradient(op, choice, form, sets, dy, dx);
+  on_every_machine<F>([&](const Kernels<F>& cpu) {
+    T y2, dx2(shape);
+    ArgmaxSets sets2;
+    cpu.max_pool(op, choice, form, x, y2, sets2);
+    EXPECT_TRUE(same_bits(y, y2)) << "forward";
+    EXPECT_EQ(sets, sets2);
+    cpu.max_pool_gradient(op, choice, form, sets, dy, dx2);
+    EXPECT_TRUE(same_bits(dx, dx2)) << "gradient";
+  });
+}
+
+TYPED_TEST(MaxPoolAgreement, holds_for_every_kernel_stride_padding_choice_and_form) {
+  std::uint64_t seed = 0;
+  for (const Index kernel : {1, 2, 3, 5})
+    for (const Index stride : {1, 2, 3})
+      for (const Index padding : {0, 1, 2})
+        for (const double beta : {0.0, 1.0, 1000.0})
+          for (const Form form : {Form::direct, Form::composed}) {
+            Choice choice;
+            choice.maxpool_beta = beta;
+            expect_agreement<TypeParam>(Window::square(kernel, stride, padding), {2, 2, 7, 6}, choice, form,
+                                        seed, all_mixes[seed % 3]);
+            ++seed;
+          }
+}
+
+TYPED_TEST(MaxPoolAgreement, holds_for_unsymmetric_windows_and_many_planes) {
+  Choice minimal;
+  minimal.maxpool_beta = 1;
+  expect_agreement<TypeParam>({2, 3, 1, 2, 1, 0}, {33, 17, 8, 9}, minimal, Form::direct, 500, Mix::coarse);
+  expect_agreement<TypeParam>({3, 2, 2, 1, 0, 1}, {65, 6, 9, 8}, minimal, Form::composed, 501, Mix::extreme);
+}
+
+}  // namespace
+}  // namespace gradzone::agree

@@ -1,0 +1,200 @@
+// Opens the report in headless Chromium, as a reader would, at phone and desktop width, light and dark, and
+// uses it: nothing may overflow, fail, or ask the network for anything. Skipped where Chromium is not
+// installed.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "gradzone/report/html.hpp"
+#include "support/made_up_results.hpp"
+
+namespace gradzone {
+namespace {
+
+namespace fs = std::filesystem;
+using tests::made_up_results;
+
+/// Frames the report at an exact width (a headless window has a least width), uses it and prints what it saw.
+constexpr const char* driver =
+    R"(<!doctype html><meta charset="utf-8"><style>body{margin:0}iframe{border:0;height:900px}</style>
+<pre id="seen"></pre><script>
+const width = Number(location.hash.slice(1));
+const frame = document.createElement('iframe');
+frame.style.width = `${width}px`;
+frame.src = 'report.html';
+const drawn = (canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((x) => x !== 0);
+frame.onload = () => setTimeout(() => {
+  const seen = {}, d = frame.contentDocument;
+  const overflow = () => d.documentElement.scrollWidth - d.documentElement.clientWidth;
+  const rows = (id) => [...d.querySelectorAll(`#${id} tbody tr`)];
+  const press = (id, text) => [...d.querySelectorAll(`#${id} button`)].find((b) => b.textContent.startsWith(text))?.click();
+  const set = (node, value, type) => { node.value = value; node.dispatchEvent(new Event(type)); };
+  seen.overflow = overflow();
+  seen.figures = d.querySelectorAll('.chart canvas').length;
+  seen.pictures = d.querySelectorAll('.card canvas').length;
+  seen.blank = [...d.querySelectorAll('canvas')].filter((canvas) => !drawn(canvas)).length;
+  seen.unnamed = [...d.querySelectorAll('canvas:not([aria-hidden])')].filter((c) => c.getAttribute('role') !== 'img' || !c.ariaLabel).length;
+  seen.empty = [...d.querySelectorAll('.empty')].map((node) => node.textContent);
+  seen.formats = d.querySelectorAll('#format-picker button').length;
+  seen.injected = d.querySelectorAll('img, b.hostile').length;
+  seen.layer = d.querySelector('#branches-table tbody td')?.textContent ?? '';
+  seen.rows = rows('points-table').length;
+  if (seen.rows) {
+    press('pager', 'Next');
+    seen.second_page = rows('points-table').length && rows('points-table')[0].cells[0].textContent;
+    press('points-table', 'ΔF');
+    press('points-table', 'ΔF');
+    seen.largest = rows('points-table')[0].cells[5].textContent;
+    seen.sorted = d.querySelector('th[aria-sort]').ariaSort;
+    set(d.querySelector('#filters select'), 'bifurcation', 'change');
+    seen.filtered = [...new Set(rows('points-table').map((row) => row.cells[1].textContent))].join();
+    set(d.querySelector('#filters input'), 'no such thing', 'input');
+    seen.nothing = d.querySelector('#points-table').textContent;
+    press('norm-switch', 'all');
+    press('choice-switch', 'minimal');
+    press('format-picker', 'fp16');
+    seen.shown = d.querySelector('#causes-title').textContent;
+    seen.overflow = Math.max(seen.overflow, overflow());
+  }
+  document.getElementById('seen').textContent =
+    JSON.stringify(seen).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}, 300);
+document.body.append(frame);
+</script>)";
+
+std::string shell_quoted(const fs::path& path) {
+  return "'" + path.string() + "'";
+}
+
+bool has_chromium() {
+  return std::system("command -v chromium >/dev/null 2>&1") == 0;
+}
+
+std::string read(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Visit {
+  nlohmann::json seen;
+  std::string complaints;  ///< console lines: errors, blocked requests
+};
+
+class ReportPage : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!has_chromium()) GTEST_SKIP() << "chromium is not installed: the report was not opened";
+    folder_ = fs::path(testing::TempDir()) / "report_page_test";
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    std::ofstream(folder_ / "driver.html") << driver;
+  }
+  void TearDown() override {
+    if (!folder_.empty()) fs::remove_all(folder_);
+  }
+
+  Visit visit(int width, bool dark) {
+    const std::string command =
+        "chromium --headless --no-sandbox --disable-gpu --allow-file-access-from-files "
+        "--virtual-time-budget=8000 "
+        "--host-resolver-rules='MAP * ~NOTFOUND' --enable-logging=stderr --window-size=1400,1000 --dump-dom "
+        "--blink-settings=preferredColorScheme=" +
+        std::string(dark ? "0" : "1") + " --user-data-dir=" + shell_quoted(folder_ / "profile") +
+        " 'file://" + (folder_ / "driver.html").string() + "#" + std::to_string(width) + "' >" +
+        shell_quoted(folder_ / "dom") + " 2>" + shell_quoted(folder_ / "log");
+    EXPECT_EQ(std::system(command.c_str()), 0) << read(folder_ / "log");
+    Visit result;
+    std::ifstream log(folder_ / "log");
+    for (std::string line; std::getline(log, line);) {
+      if (line.find("CONSOLE") != std::string::npos) result.complaints += line + "\n";
+    }
+    const std::string dom = read(folder_ / "dom");
+    const std::size_t begin = dom.find("<pre id=\"seen\">") + 15;
+    result.seen = nlohmann::json::parse(dom.substr(begin, dom.find("</pre>", begin) - begin), nullptr, false);
+    EXPECT_TRUE(result.seen.is_object()) << "the page could not be used\n" << result.complaints;
+    return result;
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(ReportPage, IsUsableAtEveryWidthInLightAndDark) {
+  write_report(folder_, made_up_results(64, {"fp32/chain", "fp16/chain", "bf16/pairwise"}));
+  for (const int width : {360, 768, 1280}) {
+    for (const bool dark : {false, true}) {
+      SCOPED_TRACE(testing::Message() << width << (dark ? " dark" : " light"));
+      const Visit page = visit(width, dark);
+      ASSERT_TRUE(page.seen.is_object());
+      EXPECT_EQ(page.complaints, "");
+      EXPECT_LE(page.seen["overflow"], 0);
+      EXPECT_EQ(page.seen["figures"], 5);
+      EXPECT_EQ(page.seen["pictures"], 12);
+      EXPECT_EQ(page.seen["blank"], 0);
+      EXPECT_EQ(page.seen["unnamed"], 0);
+      EXPECT_EQ(page.seen["empty"], nlohmann::json::array());
+      EXPECT_EQ(page.seen["formats"], 3);
+      EXPECT_EQ(page.seen["rows"], 25);
+      EXPECT_EQ(page.seen["second_page"], "25");
+      EXPECT_EQ(page.seen["largest"], "∞");
+      EXPECT_EQ(page.seen["sorted"], "descending");
+      EXPECT_EQ(page.seen["filtered"], "bifurcation");
+      EXPECT_EQ(page.seen["nothing"], "No point fits these filters.");
+      EXPECT_EQ(page.seen["shown"], "Causes: what makes the floats disagree in fp16");
+    }
+  }
+}
+
+TEST_F(ReportPage, OneFormatNeedsNoPicker) {
+  write_report(folder_, made_up_results(16, {"fp32/chain"}));
+  const Visit page = visit(1280, false);
+  EXPECT_EQ(page.complaints, "");
+  EXPECT_EQ(page.seen["formats"], 0);
+}
+
+TEST_F(ReportPage, NoPointsSayThatThereAreNone) {
+  write_report(folder_, made_up_results(0, {}));
+  const Visit page = visit(360, false);
+  EXPECT_EQ(page.complaints, "");
+  EXPECT_LE(page.seen["overflow"], 0);
+  EXPECT_EQ(page.seen["rows"], 0);
+  EXPECT_EQ(page.seen["empty"][0], "No point was audited.");
+}
+
+TEST_F(ReportPage, TenThousandPointsAreTurnedPageByPage) {
+  write_report(folder_, made_up_results(10000, {"fp32/chain"}));
+  const Visit page = visit(1280, false);
+  EXPECT_EQ(page.complaints, "");
+  EXPECT_EQ(page.seen["rows"], 25);
+  EXPECT_EQ(page.seen["filtered"], "bifurcation");
+}
+
+TEST_F(ReportPage, HostileNamesAreShownAndNeverRun) {
+  const std::string hostile =
+      "</script><script>console.error(1)</script><img src=x onerror=console.error(2)><b class=hostile>";
+  write_report(folder_, made_up_results(16, {"fp32/chain"}, hostile));
+  const Visit page = visit(360, false);
+  EXPECT_EQ(page.complaints, "");
+  EXPECT_EQ(page.seen["injected"], 0);
+  EXPECT_EQ(page.seen["layer"], hostile);
+  EXPECT_LE(page.seen["overflow"], 0);
+}
+
+TEST_F(ReportPage, ABrokenPageWouldBeNoticed) {
+  write_report(folder_, made_up_results(16, {"fp32/chain"}));
+  std::string page = read(folder_ / "report.html");
+  page.insert(page.find("show_page();"),
+              "document.body.append(Object.assign(new Image(), {src: 'http://example.org/x.png'}));");
+  page.replace(page.find("draw_bits();"), 12, "no_such_function();");
+  std::ofstream(folder_ / "report.html", std::ios::binary) << page;
+  const std::string complaints = visit(1280, false).complaints;
+  EXPECT_NE(complaints.find("no_such_function"), std::string::npos) << complaints;
+  EXPECT_NE(complaints.find("example.org"), std::string::npos) << complaints;
+}
+
+}  // namespace
+}  // namespace gradzone
