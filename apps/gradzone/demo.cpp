@@ -18,8 +18,8 @@ namespace {
 
 struct DemoOptions {
   std::string data, out = "gradzone-demo";
-  Index samples = 25, train_images = 6000;
-  int epochs = 3;
+  Index samples = 25, train_images = 10000;
+  int epochs = 4;
   std::uint64_t seed = 0;
 };
 

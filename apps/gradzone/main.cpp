@@ -2,9 +2,8 @@
 // code.
 #include <fmt/format.h>
 
-#include <cerrno>
+#include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
@@ -25,11 +24,14 @@ void add_common(CLI::App& command, Common& common) {
 }
 
 void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what) {
-  // CLI11 alone would take -1 for 2^64 - 1.
-  const auto is_not_negative = [](std::string& text) {
-    return text.starts_with('-') ? fmt::format("{} is negative", text) : std::string();
+  // CLI11 alone would take -1 for 2^64 - 1, and so every number that is too large.
+  const auto is_seed = [](std::string& text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool good = error == std::errc() && end == text.data() + text.size();
+    return good ? std::string() : fmt::format("{} is not a whole number from 0 to 2^64 - 1", text);
   };
-  command.add_option("--seed", seed, what)->capture_default_str()->check(CLI::Validator(is_not_negative, ""));
+  command.add_option("--seed", seed, what)->capture_default_str()->check(CLI::Validator(is_seed, ""));
 }
 
 namespace {
@@ -64,8 +66,8 @@ std::string usage_message(const CLI::App& app, const CLI::ParseError& error) {
 
 /// A result that a full disk swallowed must not look like success.
 void flush_output() {
-  if (std::fflush(stdout) != 0) {
-    throw InputError(fmt::format("standard output: cannot write: {}", std::strerror(errno)));
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw InputError("standard output: cannot write all of it; is the disk full?");
   }
 }
 

@@ -70,7 +70,8 @@ TEST_F(CliData, CompressedFilesGiveTheSameResults) {
 }
 
 TEST_F(CliData, AMissingFolderIsNamed) {
-  expect_refused({{"--data", "mnist:" + path("none").string()}}, ExitCode::bad_input, {path("none").string()});
+  expect_refused({{"--data", "mnist:" + path("none").string()}}, ExitCode::bad_input,
+                 {path("none").string()});
 }
 
 TEST_F(CliData, AMissingFileIsNamed) {
@@ -80,7 +81,8 @@ TEST_F(CliData, AMissingFileIsNamed) {
 
 TEST_F(CliData, TruncatedFilesAreNamed) {
   const Bytes whole = idx_images(5);
-  for (const std::size_t length : {std::size_t{0}, std::size_t{3}, std::size_t{10}, std::size_t{16}, whole.size() - 1}) {
+  for (const std::size_t length :
+       {std::size_t{0}, std::size_t{3}, std::size_t{10}, std::size_t{16}, whole.size() - 1}) {
     SCOPED_TRACE(length);
     put(images_name, whole.substr(0, length));
     expect_data_refused({(mnist() / images_name).string()});

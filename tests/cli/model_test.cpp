@@ -71,7 +71,8 @@ TEST_F(CliModel, FilesOfAnotherKindAreRefused) {
   expect_file_refused(file_with_header(6, "[1, 2]"), {"header"});
   expect_file_refused(file_with_header(6, "{\"a\":1"), {"header"});
   Bytes noise;
-  for (std::uint32_t i = 0, x = 1; i < 4096; ++i) noise += static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
+  for (std::uint32_t i = 0, x = 1; i < 4096; ++i)
+    noise += static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
   expect_file_refused(noise);
 }
 
@@ -92,12 +93,12 @@ TEST_F(CliModel, MissingAndUnexpectedTensorsAreNamed) {
 }
 
 TEST_F(CliModel, WeightsThatAreNotNumbersAreNamed) {
-  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(),
-                           -std::numeric_limits<double>::infinity()}) {
+  for (const double bad :
+       {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()}) {
     SCOPED_TRACE(bad);
     Checkpoint checkpoint = fresh_checkpoint("lenet5");
-    tensor(checkpoint, "features.3.weight").values[17] = bad;
-    expect_file_refused(checkpoint, {"features.3.weight", "entry 17"});
+    tensor(checkpoint, "features.4.weight").values[17] = bad;
+    expect_file_refused(checkpoint, {"features.4.weight", "entry 17"});
   }
 }
 

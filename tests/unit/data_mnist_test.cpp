@@ -152,7 +152,7 @@ class RealMnist : public testing::Test {
  protected:
   void SetUp() override {
     const char* from_environment = std::getenv("GRADZONE_SHARED_DATA");
-    folder_ = fs::path(from_environment ? from_environment : GRADZONE_SHARED_DIR) / "mnist";
+    folder_ = fs::path(from_environment ? from_environment : GRADZONE_SHARED_DIR "/data") / "mnist";
     if (!fs::is_directory(folder_))
       GTEST_SKIP() << folder_ << " is absent (GRADZONE_SHARED_DATA names its parent)";
   }

@@ -94,10 +94,10 @@ TEST_F(Results, HaveTheColumnsOfTheContractFirst) {
       first_line(branches_csv(results)),
       "point,layer,op,windows,real_ties_positive,real_ties_zero,float_ties_positive,float_ties_zero,"
       "false_ties,lost_ties,real_zeros,float_zeros,format,real_ties_negative,float_ties_negative,unknown");
-  EXPECT_EQ(
-      first_line(gradients_csv(results)),
-      "point,format,choice,tensor,entries,unquoted,relative_error_max,relative_error_median,ulp_error_max,bits_median,"
-      "bits_worst_1_percent,wrong_sign_share,flushed_share,overflow_share,angle");
+  EXPECT_EQ(first_line(gradients_csv(results)),
+            "point,format,choice,tensor,entries,unquoted,relative_error_max,relative_error_median,ulp_error_"
+            "max,bits_median,"
+            "bits_worst_1_percent,wrong_sign_share,flushed_share,overflow_share,angle");
 }
 
 TEST_F(Results, WriteOneRowAPoint) {

@@ -78,7 +78,8 @@ class Magnitude {
   }
 
  private:
-  /// Exponents below the smallest are raised to it: still an upper bound, and sums of exponents never overflow.
+  /// Exponents below the smallest are raised to it: still an upper bound, and sums of exponents never
+  /// overflow.
   constexpr Magnitude(double mantissa, std::int64_t exponent)
       : mantissa_(mantissa), exponent_(exponent < smallest_exponent ? smallest_exponent : exponent) {}
 

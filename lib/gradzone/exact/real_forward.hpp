@@ -7,18 +7,11 @@
 #include "gradzone/eval/float_evaluator.hpp"
 #include "gradzone/exact/arithmetic.hpp"
 #include "gradzone/exact/identity.hpp"
+#include "gradzone/exact/kink_rules.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 
 namespace gradzone {
-
-/// What the audited set of choices says at one kink: whether all choices agree there, and on which value.
-struct KinkRule {
-  bool agree = true;
-  double value = 0;  ///< the common value, if they agree
-};
-/// Per node: one rule for a pool (its beta, or the norm pool's value), one per kink for an activation.
-std::vector<std::vector<KinkRule>> kink_rules(const Graph& graph, const std::vector<Choice>& choices);
 
 /// Batch statistics or running ones as the real reference sees them, one per channel.
 template <class Number>

@@ -260,8 +260,10 @@ ReferenceEvaluator::ReferenceEvaluator(const Graph& graph, const Parameters& par
     : graph_(graph), parameters_(parameters), options_(options) {
   validate(graph_, parameters_);
   if (options_.start_bits < 64 || options_.max_bits < options_.start_bits || options_.max_bits > 1 << 24) {
-    throw UsageError(fmt::format("reference precision: {} to {} bits is not within 64 ... {}",
-                                 options_.start_bits, options_.max_bits, 1 << 24));
+    throw UsageError(
+        fmt::format("reference precision: --start-bits {} must be at least 64 and at most --max-bits {}, "
+                    "and that at most {}",
+                    options_.start_bits, options_.max_bits, 1 << 24));
   }
   for (const Tensor<double>& t : parameters_) {
     Tensor<Ball> balls(t.shape);

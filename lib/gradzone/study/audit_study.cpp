@@ -130,7 +130,7 @@ std::string LoadedStudy::configuration() const {
                   {"batch_norm", study_.batch_norm == BatchNorm::Mode::training ? "training" : "evaluation"},
                   {"reference", reference},
                   {"versions", Json::parse(versions_json())}};
-  return json.dump(2);
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);  // paths need not be UTF-8
 }
 
 std::vector<Index> LoadedStudy::images_of(Index point) const {

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "gradzone/base/error.hpp"
-#include "gradzone/exact/real_forward.hpp"
+#include "gradzone/exact/kink_rules.hpp"
 #include "gradzone/zones/branch_comparison.hpp"
 #include "gradzone/zones/gradient_error.hpp"
 
@@ -16,8 +16,8 @@ namespace {
 
 constexpr std::size_t tie_windows_kept = 200;
 
-/// The norms of zones.md, sections 2 and 4, of the difference of two float gradients; infinite where an entry of
-/// either is not finite.
+/// The norms of zones.md, sections 2 and 4, of the difference of two float gradients; infinite where an entry
+/// of either is not finite.
 struct FloatDifference {
   double inf = 0, l1 = 0;            ///< over all entries together
   double stat_inf = 0, stat_l1 = 0;  ///< sums over tensors of the tensor's norm

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "gradzone/eval/float_evaluator.hpp"
-#include "gradzone/exact/real_forward.hpp"
+#include "gradzone/exact/kink_rules.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/zones/record.hpp"
 

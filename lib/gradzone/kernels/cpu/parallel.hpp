@@ -3,6 +3,7 @@
 
 #include <tbb/blocked_range.h>
 #include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 #include <algorithm>
 
@@ -12,7 +13,8 @@ namespace gradzone::cpu {
 
 /// Calls body(begin, end) on pieces of [0, count). `cost` is the work of one item in elementary operations:
 /// pieces are large enough to pay for a task, and little work stays on the calling thread. Bodies write
-/// disjoint results, so the pieces do not matter.
+/// disjoint results, so the pieces do not matter. Isolated, as base/parallel.hpp's loop is and for the same
+/// reason.
 template <class Body>
 void parallel(Index count, Index cost, const Body& body) {
   constexpr Index worth_a_task = 1 << 14;
@@ -21,8 +23,10 @@ void parallel(Index count, Index cost, const Body& body) {
     if (count > 0) body(Index{0}, count);
     return;
   }
-  tbb::parallel_for(tbb::blocked_range<Index>(0, count, grain),
-                    [&](const tbb::blocked_range<Index>& piece) { body(piece.begin(), piece.end()); });
+  tbb::this_task_arena::isolate([&] {
+    tbb::parallel_for(tbb::blocked_range<Index>(0, count, grain),
+                      [&](const tbb::blocked_range<Index>& piece) { body(piece.begin(), piece.end()); });
+  });
 }
 
 }  // namespace gradzone::cpu

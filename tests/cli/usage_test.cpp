@@ -1,0 +1,121 @@
+// What the command line accepts, and how it says no.
+#include <nlohmann/json.hpp>
+
+#include "cli/cli_test.hpp"
+
+namespace gradzone::test {
+namespace {
+
+class CliUsage : public CliTest {
+ protected:
+  void expect_usage(const Options& changes, const std::vector<std::string>& named) const {
+    expect_refused(changes, ExitCode::usage, named);
+  }
+};
+
+void expect_usage_of(const std::vector<std::string>& arguments, const std::vector<std::string>& named) {
+  const Outcome outcome = run(arguments);
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  expect_one_line(outcome.err, named);
+}
+
+TEST_F(CliUsage, EverySubCommandExplainsItselfWithExamples) {
+  const std::vector<std::vector<std::string>> commands{{},
+                                                       {"audit"},
+                                                       {"demo"},
+                                                       {"inspect"},
+                                                       {"data"},
+                                                       {"data", "list"},
+                                                       {"data", "verify"},
+                                                       {"report"},
+                                                       {"bench"},
+                                                       {"bench", "step"},
+                                                       {"bench", "reference"}};
+  for (std::vector<std::string> command : commands) {
+    std::string name = "gradzone";
+    for (const std::string& word : command) name += " " + word;
+    SCOPED_TRACE(name);
+    command.push_back("--help");
+    const Outcome outcome = run(command);
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.err, "");
+    const std::size_t examples = outcome.out.find("Example");
+    ASSERT_NE(examples, std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find(name, examples), std::string::npos) << outcome.out;
+  }
+}
+
+TEST_F(CliUsage, TheVersionNamesTheLibrariesThatDecideResults) {
+  const Outcome outcome = run({"--version"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  ASSERT_TRUE(outcome.out.starts_with("gradzone "));
+  const auto versions = nlohmann::json::parse(outcome.out.substr(outcome.out.find(' ')));
+  for (const char* name : {"gradzone", "mpfr", "gmp", "boost", "tbb"}) EXPECT_TRUE(versions.contains(name));
+}
+
+TEST_F(CliUsage, ACommandIsNeededAndMustExist) {
+  expect_usage_of({}, {"subcommand", "gradzone --help"});
+  expect_usage_of({"frobnicate"}, {"frobnicate", "gradzone --help"});
+  expect_usage_of({"--frobnicate"}, {"--frobnicate"});
+  expect_usage_of({"data", "frobnicate"}, {"frobnicate", "gradzone data --help"});
+  expect_usage_of({"bench"}, {"gradzone bench --help"});
+}
+
+TEST_F(CliUsage, MissingOptionsAreNamed) {
+  expect_usage({{"--model", absent}}, {"--model", "gradzone audit --help"});
+  expect_usage({{"--data", absent}}, {"--data"});
+  expect_usage_of({"inspect"}, {"file"});
+  expect_usage_of({"report"}, {"folders"});
+}
+
+TEST_F(CliUsage, UnknownOptionsAndValuesAreNamed) {
+  expect_usage({{"--frobnicate", ""}}, {"--frobnicate", "gradzone audit --help"});
+  expect_usage({{"--format", "fp8"}}, {"fp8", "fp16"});
+  expect_usage({{"--format", "fp32/sideways"}}, {"sideways", "pairwise"});
+  expect_usage({{"--format", "fp32,fp32"}}, {"fp32", "twice"});
+  expect_usage({{"--choices", "native,best"}}, {"best", "minimal"});
+  expect_usage({{"--choices", "native,beta=much"}}, {"beta=much"});
+  expect_usage({{"--form", "indirect"}}, {"--form", "indirect", "composed"});
+  expect_usage({{"--fail-on", "twilight"}}, {"twilight", "bifurcation"});
+  expect_usage({{"--split", "validation"}}, {"--split", "validation"});
+  expect_usage({{"--batch-norm", "sometimes"}}, {"--batch-norm", "sometimes"});
+}
+
+TEST_F(CliUsage, ImpossibleNumbersAreNamed) {
+  expect_usage({{"--samples", "21"}}, {"--samples 21", "20"});
+  expect_usage({{"--samples", "-1"}}, {"--samples -1"});
+  expect_usage({{"--samples", "some"}}, {"--samples", "some"});
+  expect_usage({{"--samples", "99999999999999999999"}}, {"--samples"});
+  expect_usage({{"--batch", "0"}}, {"--batch 0"});
+  expect_usage({{"--batch", "30"}, {"--samples", "0"}}, {"--batch 30"});
+  expect_usage({{"--seed", "-1"}}, {"--seed", "-1"});
+  expect_usage({{"--seed", "99999999999999999999"}}, {"--seed"});
+  expect_usage({{"--threads", "-1"}}, {"--threads"});
+  expect_usage({{"--max-bits", "1"}}, {"bits"});
+  expect_usage({{"--start-bits", "0"}}, {"bits"});
+}
+
+TEST_F(CliUsage, AZoneNeedsTwoDifferentChoices) {
+  expect_usage({{"--choices", "native"}}, {"at least two", "--choices"});
+  expect_usage({{"--choices", "native,native"}}, {"native", "twice"});
+  expect_usage({{"--choices", "minimal,beta=1"}}, {"minimal", "twice"});
+}
+
+TEST_F(CliUsage, BenchAndDemoRefuseNonsense) {
+  expect_usage_of({"bench", "step", "--net", "alexnet"}, {"alexnet", "lenet5"});
+  expect_usage_of({"bench", "step", "--batch", "0"}, {"batch"});
+  expect_usage_of({"bench", "step", "--backend", "abacus"},
+                  {"--backend", "abacus", "gradzone bench step --help"});
+  expect_usage_of({"bench", "reference", "--bits", "1"}, {"bits"});
+  expect_usage_of({"demo", "--epochs", "0", "--out", out().string()}, {"--epochs"});
+  expect_usage_of({"demo", "--samples", "-2", "--out", out().string()}, {"--samples"});
+  EXPECT_FALSE(fs::exists(out()));
+}
+
+TEST_F(CliUsage, ResumeIsAcceptedForScripts) {
+  EXPECT_EQ(audit({{"--resume", ""}}).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace gradzone::test
