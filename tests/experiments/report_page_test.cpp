@@ -2,6 +2,7 @@
 // uses it: nothing may overflow, fail, or ask the network for anything. Skipped where Chromium is not
 // installed.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -89,13 +90,14 @@ class ReportPage : public testing::Test {
  protected:
   void SetUp() override {
     if (!has_chromium()) GTEST_SKIP() << "chromium is not installed: the report was not opened";
-    folder_ = fs::path(testing::TempDir()) / "report_page_test";
+    folder_ = fs::temp_directory_path() / ("gradzone-report-page-" + std::to_string(::getpid()));
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     std::ofstream(folder_ / "driver.html") << driver;
   }
   void TearDown() override {
-    if (!folder_.empty()) fs::remove_all(folder_);
+    std::error_code still_in_use;  // the browser's last processes may be writing there
+    if (!folder_.empty()) fs::remove_all(folder_, still_in_use);
   }
 
   Visit visit(int width, bool dark) {
