@@ -50,6 +50,7 @@ class ErrorTally {
     const int real_sign = real.mid.sign(), computed_sign = (computed > 0) - (computed < 0);
     if (real_sign * computed_sign < 0) ++wrong_sign_;
     if (computed == 0 && real_sign != 0) ++flushed_;
+    if (computed == 0 && real_sign == 0) return;  // a zero that is right has no significant bits to count
     dot_cr_ += computed * high;
     dot_rr_ += high * high;
     errors_.push_back({error, high});
@@ -94,7 +95,7 @@ class ErrorTally {
     if (std::isnan(relative)) return relative;
     const double precision = storage_.precision;
     if (relative == 0) return precision;
-    return rounded(std::clamp(-std::log2(relative), 0.0, precision), 5);
+    return relative >= 1 ? 0 : rounded(std::min(-std::log2(relative), precision), 5);
   }
 
   double ulp(double x) const {

@@ -13,7 +13,8 @@ namespace gradzone {
 
 /// One record per trainable tensor, then one for the whole gradient (tensor "*"). An entry whose error is not
 /// at least 1000 times the reference's radius is counted in `unquoted` and left out of every figure. Errors
-/// are relative to the real value; a figure without any entry is NaN.
+/// are relative to the real value (infinite where that is 0 and the float is not); zeros that are right count
+/// in no error figure, for they have no significant bits. A figure without any entry is NaN.
 std::vector<GradientRecord> gradient_errors(const Graph& graph, const std::vector<Tensor<double>>& computed,
                                             const std::vector<Tensor<Ball>>& certified, FormatId format);
 
