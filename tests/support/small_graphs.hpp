@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gradzone/eval/float_evaluator.hpp"
+#include "gradzone/exact/certified_tensor.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 
@@ -34,6 +35,14 @@ template <class T>
 std::vector<T> flattened(const std::vector<Tensor<T>>& gradient) {
   std::vector<T> out;
   for (const auto& t : gradient) out.insert(out.end(), t.data.begin(), t.data.end());
+  return out;
+}
+
+/// The same of certified gradients.
+inline std::vector<Ball> flattened(const std::vector<CertifiedTensor>& gradient) {
+  std::vector<Ball> out;
+  for (const CertifiedTensor& t : gradient)
+    for (Index i = 0; i < t.size(); ++i) out.push_back(t.ball(i));
   return out;
 }
 

@@ -23,6 +23,8 @@ const char* name(Proof proof) {
       return "structure";
     case Proof::enclosure:
       return "enclosure";
+    case Proof::residue:
+      return "residue";
     case Proof::exact:
       return "exact";
   }
@@ -55,15 +57,21 @@ class Evaluation {
     if (choices_agree_by_structure()) {
       verdict_.agreement = Agreement::equal;
       verdict_.proof = forward_.met_tie ? Proof::structure : Proof::branches;
-      if (auto gradient = backward(options_.start_bits, forward_, choices_[0])) share(std::move(*gradient));
+      if (options_.work == Work::verdict) return finish();
+      if (auto gradient = backward(options_.start_bits, forward_, choices_[0]))
+        certify({std::make_shared<const RealGradient<BallArithmetic>>(std::move(*gradient))});
     } else {
       compare_choices();
     }
+    return finish();
+  }
+
+ private:
+  RealVerdict finish() {
     verdict_.branches = std::move(forward_.branches);
     return std::move(verdict_);
   }
 
- private:
   using Forward = RealForward<BallArithmetic>;
 
   Forward forward_at(int bits, const std::vector<LayerBranches>* known) {
@@ -100,9 +108,13 @@ class Evaluation {
                          real_loss(a, graph_, forward.values.back(), batch_.labels).gradient);
   }
 
-  void share(RealGradient<BallArithmetic> gradient) {
-    verdict_.gradients.assign(choices_.size(),
-                              std::make_shared<const RealGradient<BallArithmetic>>(std::move(gradient)));
+  /// Choices that agree share one gradient: as many as are given, the first one standing for the others.
+  void certify(std::vector<SharedGradient> gradients) {
+    for (const SharedGradient& gradient : gradients) {
+      verdict_.gradients.push_back(
+          std::make_shared<const std::vector<CertifiedTensor>>(gradient->begin(), gradient->end()));
+    }
+    if (!gradients.empty()) verdict_.gradients.resize(choices_.size(), verdict_.gradients.front());
   }
 
   /// Enclosures of every choice's gradient; empty if a branch that matters is unknown.
@@ -118,17 +130,17 @@ class Evaluation {
 
   void compare_choices() {
     verdict_.upper = std::numeric_limits<double>::infinity();
-    verdict_.gradients = gradients_at(options_.start_bits, forward_);
-    if (verdict_.gradients.empty()) return;
-    if (find_witness(options_.start_bits, verdict_.gradients)) return;
-    if (choices_agree_exactly()) {
+    std::vector<SharedGradient> gradients = gradients_at(options_.start_bits, forward_);
+    if (gradients.empty()) return;
+    const bool different = find_witness(options_.start_bits, gradients);
+    if (!different && choices_agree_exactly()) {
       verdict_.agreement = Agreement::equal;
       verdict_.proof = Proof::exact;
       verdict_.upper = 0;
-      verdict_.gradients.resize(1);
-      verdict_.gradients.resize(choices_.size(), verdict_.gradients[0]);
-      return;
+      gradients.resize(1);
     }
+    if (options_.work == Work::gradient) certify(std::move(gradients));
+    if (verdict_.agreement != Agreement::undecided) return;
     for (int bits = 2 * options_.start_bits; bits <= options_.max_bits; bits *= 2) {
       const Forward finer = forward_at(bits, &forward_.branches);
       if (find_witness(bits, gradients_at(bits, finer))) return;

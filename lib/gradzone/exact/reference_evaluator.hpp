@@ -5,6 +5,7 @@
 // passes. It is kept as the engine that every faster one is tested against.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,16 +13,13 @@
 #include "gradzone/arith/ball.hpp"
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/eval/float_evaluator.hpp"
+#include "gradzone/exact/certified_tensor.hpp"
+#include "gradzone/exact/reference_options.hpp"
+#include "gradzone/exact/stage_counts.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 
 namespace gradzone {
-
-struct ReferenceOptions {
-  int start_bits = 128;  ///< first precision of the balls
-  int max_bits = 4096;   ///< last one; beyond it only exact methods are tried
-  bool exact = true;     ///< structure identities and exact rationals; off leaves enclosures alone
-};
 
 /// How Delta_R was decided.
 enum class Proof {
@@ -29,6 +27,7 @@ enum class Proof {
   branches,   ///< every reachable branch is certain and none lies on a kink that the choices differ at
   structure,  ///< every reachable kink joins identical expressions: the choices give identical derivatives
   enclosure,  ///< an enclosure of the difference excludes 0 (Delta_R != 0)
+  residue,    ///< backward passes modulo random primes agree; the chance of an error is stated
   exact,      ///< exact rational backward passes, one per group of equal logits, all vanish
 };
 const char* name(Proof proof);
@@ -39,13 +38,15 @@ enum class Agreement { equal, different, undecided };
 struct RealVerdict {
   Agreement agreement = Agreement::undecided;
   Proof proof = Proof::none;
-  std::string witness;                  ///< "features.0.weight[12]" (row-major), if different
-  double lower = 0, upper = 0;          ///< proven bounds of Delta_R (rounded outwards)
-  int bits_used = 0;                    ///< highest precision of any stage
+  std::string witness;          ///< "features.0.weight[12]" (row-major), if different
+  double lower = 0, upper = 0;  ///< proven bounds of Delta_R (rounded outwards)
+  int bits_used = 0;            ///< highest precision of any stage
+  StageCounts stages;           ///< how the branches were settled
+  double log2_chance = -std::numeric_limits<double>::infinity();  ///< of the verdict being wrong, at most
   std::vector<LayerBranches> branches;  ///< as FloatRun::branches, of the real evaluation
   /// (*gradients[s])[p]: enclosure of bp_R[choices[s]] for parameter p (empty if not trainable). Choices that
   /// are proven to agree share one enclosure; empty altogether if a branch that matters stayed undecided.
-  std::vector<std::shared_ptr<const std::vector<Tensor<Ball>>>> gradients;
+  std::vector<std::shared_ptr<const std::vector<CertifiedTensor>>> gradients;
   Tensor<Ball> logits;
   Ball loss;
 };

@@ -31,23 +31,21 @@ class ErrorTally {
  public:
   explicit ErrorTally(Storage storage) : storage_(storage) {}
 
-  void add(double computed, const Ball& real) {
+  void add(double computed, const Enclosure& real) {
     ++entries_;
-    const double high = mpfr_get_d(real.mid.get(), MPFR_RNDN);
+    const double high = real.high;
     if (!std::isfinite(computed)) {
       ++overflowed_;
       return;
     }
-    // real = high + low to about 106 bits; computed - high is exact where the two are close.
-    BigFloat rest(53);
-    mpfr_sub_d(rest.get(), real.mid.get(), high, MPFR_RNDN);
-    const double error = (computed - high) - mpfr_get_d(rest.get(), MPFR_RNDN);
-    const bool exact_zero_error = error == 0 && real.is_exact();
-    if (!exact_zero_error && !(1000 * real.rad.to_double() <= std::fabs(error))) {
+    // computed - high is exact where the two are close.
+    const double error = (computed - high) - real.low;
+    const bool exact_zero_error = error == 0 && real.exact;
+    if (!exact_zero_error && !(1000 * real.radius <= std::fabs(error))) {
       ++unquoted_;
       return;
     }
-    const int real_sign = real.mid.sign(), computed_sign = (computed > 0) - (computed < 0);
+    const int real_sign = (high > 0) - (high < 0), computed_sign = (computed > 0) - (computed < 0);
     if (real_sign * computed_sign < 0) ++wrong_sign_;
     if (computed == 0 && real_sign != 0) ++flushed_;
     if (computed == 0 && real_sign == 0) return;  // a zero that is right has no significant bits to count
@@ -127,7 +125,7 @@ class ErrorTally {
 }  // namespace
 
 std::vector<GradientRecord> gradient_errors(const Graph& graph, const std::vector<Tensor<double>>& computed,
-                                            const std::vector<Tensor<Ball>>& certified, FormatId format) {
+                                            const std::vector<CertifiedTensor>& certified, FormatId format) {
   const Storage storage = storage_of(format);
   ErrorTally whole(storage);
   std::vector<GradientRecord> out;
@@ -135,8 +133,9 @@ std::vector<GradientRecord> gradient_errors(const Graph& graph, const std::vecto
     if (computed[p].empty()) continue;
     ErrorTally tally(storage);
     for (Index i = 0; i < computed[p].size(); ++i) {
-      tally.add(computed[p][i], certified[p][i]);
-      whole.add(computed[p][i], certified[p][i]);
+      const Enclosure real = certified[p].enclosure(i);
+      tally.add(computed[p][i], real);
+      whole.add(computed[p][i], real);
     }
     out.push_back(tally.record());
     out.back().tensor = graph.parameters()[p].name;

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "gradzone/arith/ball.hpp"
 #include "gradzone/arith/format.hpp"
+#include "gradzone/exact/certified_tensor.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/zones/record.hpp"
 
@@ -16,6 +16,6 @@ namespace gradzone {
 /// are relative to the real value (infinite where that is 0 and the float is not); zeros that are right count
 /// in no error figure, for they have no significant bits. A figure without any entry is NaN.
 std::vector<GradientRecord> gradient_errors(const Graph& graph, const std::vector<Tensor<double>>& computed,
-                                            const std::vector<Tensor<Ball>>& certified, FormatId format);
+                                            const std::vector<CertifiedTensor>& certified, FormatId format);
 
 }  // namespace gradzone

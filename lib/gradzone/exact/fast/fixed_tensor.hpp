@@ -1,7 +1,8 @@
 // FixedTensor: numbers in block fixed point, the multiword arithmetic of the fast engine.
 //
 // Entry i of image n stands for
-//     2^exponent[n] * sum over l < limbs of digit(l, i) * 2^(-52 (l + 1)),    -2^51 <= digit < 2^51.
+//     2^exponent[n] * sum over l < limbs of digit(l, i) * 2^(-52 (l + 1)),    -2^51 <= digit < 2^51,
+// with exponents that leave every number below 3/8 in absolute value.
 // Balanced digits make the representation unique: the sign of a number is the sign of its first nonzero
 // digit, and comparing two numbers of one image is comparing their digits in order.
 #pragma once
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "gradzone/base/tensor.hpp"
+#include "gradzone/exact/fast/digit_vector.hpp"
 
 namespace gradzone {
 
@@ -19,17 +21,20 @@ inline constexpr int most_limbs = 24;  ///< 1248 bits
 struct FixedTensor {
   Shape shape;  ///< [images, ...]; a weight is one "image": exponent.size() == 1
   int limbs = 0;
-  std::vector<std::int64_t> digits;  ///< [limbs][entries], most significant plane first
-  std::vector<int> exponent;         ///< one per block: image, or the whole tensor
+  DigitVector digits;         ///< [limbs][entries], most significant plane first
+  std::vector<int> exponent;  ///< one per block: image, or the whole tensor
+  Index entries = 0;          ///< element_count(shape): how far planes are apart
 
   FixedTensor() = default;
   /// Zeros, `blocks` exponents of 0.
   FixedTensor(Shape s, int limb_count, Index blocks);
+  /// The same with digits that are still to be written.
+  static FixedTensor unwritten(Shape s, int limb_count, Index blocks);
 
-  Index size() const { return element_count(shape); }
-  Index block_size() const { return size() / static_cast<Index>(exponent.size()); }
-  std::int64_t* plane(int l) { return digits.data() + l * size(); }
-  const std::int64_t* plane(int l) const { return digits.data() + l * size(); }
+  Index size() const { return entries; }
+  Index block_size() const { return entries / static_cast<Index>(exponent.size()); }
+  std::int64_t* plane(int l) { return digits.data() + l * entries; }
+  const std::int64_t* plane(int l) const { return digits.data() + l * entries; }
   /// -1, 0, 1 of the number itself (not of what an enclosure around it contains).
   int sign(Index i) const;
   /// The nearest double to entry i in units of 2^exponent, up to 2 units of its last place. In (-0.51, 0.51).
@@ -37,17 +42,24 @@ struct FixedTensor {
 };
 
 /// Sums of products before rounding: as a FixedTensor, but with limbs + 1 digit planes that are not balanced
-/// (|digit| < 2^62), and within `error` (in units of 2^exponent, the same for every entry) of the real sums.
+/// (|digit| < 2^62), and within `error` of the real sums: in units of the last place, 2^(exponent - 52
+/// (planes - 1)), the same for every entry.
 struct FixedSums {
   Shape shape;
   int planes = 0;
-  std::vector<std::int64_t> digits;  ///< [planes][entries]
-  std::vector<int> exponent;         ///< one per block
+  DigitVector digits;         ///< [planes][entries]
+  std::vector<int> exponent;  ///< one per block
   double error = 0;
+  bool balanced = false;  ///< all planes but the first are
+  Index entries = 0;      ///< element_count(shape)
 
-  Index size() const { return element_count(shape); }
-  std::int64_t* plane(int l) { return digits.data() + l * size(); }
-  const std::int64_t* plane(int l) const { return digits.data() + l * size(); }
+  FixedSums() = default;
+  /// Digits that are still to be written, `blocks` exponents of 0.
+  FixedSums(Shape s, int plane_count, Index blocks);
+
+  Index size() const { return entries; }
+  std::int64_t* plane(int l) { return digits.data() + l * entries; }
+  const std::int64_t* plane(int l) const { return digits.data() + l * entries; }
 };
 
 /// The doubles (finite), in the fewest limbs that hold all of them exactly, but at most `most`; one exponent
@@ -55,13 +67,14 @@ struct FixedSums {
 /// nullptr) says whether block b is held exactly; otherwise every entry is within 2^(exponent - 52 limbs).
 FixedTensor fixed_from_doubles(const Tensor<double>& t, Index blocks, int most, std::vector<bool>* exact);
 
-/// Rounds sums to `limbs` balanced digits: each block gets the smallest exponent that fits its largest entry
-/// (0 where the block is zero). lost[i] (may be nullptr) becomes 2^(-52 limbs), in units of the new
-/// 2^exponent, where nonzero bits were rounded away, else 0; sums.error is *not* in it.
-FixedTensor round_sums(const FixedSums& sums, int limbs, double* lost);
+/// Rounds sums (which become balanced) to `limbs` digits: each block gets the smallest exponent that fits its
+/// largest entry (0 where the block is zero). inexact[i] (may be nullptr) becomes 1 where nonzero bits were
+/// rounded away, by less than a unit of the last place, 2^(exponent - 52 limbs), else 0; sums.error is *not*
+/// in it.
+FixedTensor round_sums(FixedSums& sums, int limbs, std::uint8_t* inexact);
 
 /// The same numbers with `limbs` limbs and, per block, the exponent given (not smaller than needed for its
-/// largest entry); lost as above.
-FixedTensor rescale(const FixedTensor& t, int limbs, const std::vector<int>& exponent, double* lost);
+/// largest entry); inexact as above.
+FixedTensor rescale(const FixedTensor& t, int limbs, const std::vector<int>& exponent, std::uint8_t* inexact);
 
 }  // namespace gradzone

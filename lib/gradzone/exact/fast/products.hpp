@@ -1,14 +1,15 @@
 // Products of the multiword arithmetic: convolution and both of its gradients, on block fixed point numbers.
 //
-// Each sum is defined exactly, so that every SIMD path returns the same digits: with x = sum x_j 2^(-52(j+1))
-// and w = sum w_i 2^(-52(i+1)), it is the integer sum of all digit products w_i x_j with i + j < limbs,
-// each taken in full. The products left out, i + j >= limbs, are in the returned error bound; it is 0 where
-// there are none.
+// Each sum is defined exactly, so that every instruction set returns the same digits: with
+// x = sum x_j 2^(-52(j+1)) and w = sum w_i 2^(-52(i+1)), it is the integer sum of all digit products w_i x_j
+// with i + j < limbs, each taken in full. The products left out, i + j >= limbs, are in the returned error
+// bound, which is 0 where there are none.
 // The contraction may have any length. Work is shared on the threads of the current oneTBB arena; scratch
-// memory is a few panels per thread.
+// memory is a few panels per thread, and the weights once.
 #pragma once
 
 #include "gradzone/exact/fast/fixed_tensor.hpp"
+#include "gradzone/exact/fast/product_kernel.hpp"
 #include "gradzone/graph/operations.hpp"
 
 namespace gradzone {
@@ -21,13 +22,16 @@ FixedSums fixed_convolve(const Conv2d& op, const FixedTensor& x, const FixedTens
 FixedSums fixed_convolve_input_gradient(const Conv2d& op, const FixedTensor& dy, const FixedTensor& w,
                                         const Shape& x_shape, int limbs);
 
-/// dw[o, c, p, q], summed over images as well: one exponent. Images of differing exponents are aligned to the
-/// largest exponent(x) + exponent(dy); what that rounds away is in the error.
-FixedSums fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& x, const FixedTensor& dy,
-                                         int limbs);
+/// dw[o, c, p, q], summed over images as well, in one block whose first digit may be as large as 2^62. Images
+/// of differing exponents are aligned to the largest exponent(x) + exponent(dy). Every entry is within
+/// `error` units of the last place, 2^(exponent - 52 limbs), of the sum: what was left out of it, and the
+/// digits beyond `limbs` places (balanced digits round to nearest when they are cut off).
+FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& x, const FixedTensor& dy,
+                                           int limbs, double& error);
 
-/// "ifma" or "fma": what the running machine gets. GRADZONE_PRODUCTS=fma in the environment forces the
-/// portable path (tests compare both).
-const char* products_path();
+/// The kernel that products use: the fastest of the machine, until another one is asked for (tests compare
+/// them; the results are the same).
+const ProductKernel& product_kernel();
+void use_product_kernel(const ProductKernel* kernel);
 
 }  // namespace gradzone

@@ -1,0 +1,298 @@
+#include "gradzone/exact/fast/products.hpp"
+
+#include <tbb/enumerable_thread_specific.h>
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+
+#include "gradzone/base/parallel.hpp"
+#include "gradzone/exact/fast/product_operands.hpp"
+
+namespace gradzone {
+namespace {
+
+std::atomic<const ProductKernel*> chosen_kernel = nullptr;
+
+/// A matrix product: sums[row][column] = sum over k of rows(row, k) columns(column, k).
+struct Task {
+  Index rows, columns;
+  int row_limbs, column_limbs, limbs;
+  std::vector<Piece> pieces;
+
+  /// Contractions of several pieces may need one more digit in front.
+  bool has_carry_plane() const { return pieces.size() > 1; }
+  Index blocks() const { return (rows + rows_per_block - 1) / rows_per_block; }
+};
+
+/// Pieces of whole `step`s (or of single ones where a step is longer than a piece).
+std::vector<Piece> cut(Index depth, Index step) {
+  const Index longest = step >= most_depth ? most_depth : most_depth / step * step;
+  std::vector<Piece> out;
+  for (Index begin = 0; begin < depth; begin += longest)
+    out.push_back({begin, std::min(longest, depth - begin)});
+  return out;
+}
+
+/// Sums of the blocks of a unit of work: planes -1 ... limbs each, the first one for what long contractions
+/// carry.
+class BlockSums {
+ public:
+  void resize(Index blocks, int limbs, Index lanes) {
+    limbs_ = limbs;
+    size_ = rows_per_block * lanes;
+    words_.assign(static_cast<std::size_t>(blocks * (limbs + 2) * size_), 0);
+  }
+  /// Planes 0 ... limbs of a block.
+  std::int64_t* planes(Index block) { return words_.data() + (block * (limbs_ + 2) + 1) * size_; }
+  /// Balances what pieces added, so that more can follow.
+  void carry(Index block) {
+    for (int q = limbs_; q >= 0; --q) {
+      std::int64_t* here = planes(block) + q * size_;
+      for (Index i = 0; i < size_; ++i) {
+        const std::int64_t carry = (here[i] + (std::int64_t{1} << (limb_bits - 1))) >> limb_bits;
+        here[i] -= carry * (std::int64_t{1} << limb_bits);
+        here[i - size_] += carry;
+      }
+    }
+  }
+
+ private:
+  int limbs_ = 0;
+  Index size_ = 0;
+  DigitVector words_;
+};
+
+/// Both operands packed for a kernel: the rows once, the columns panel by panel.
+template <class PackRows, class PackColumns>
+class Packed {
+ public:
+  Packed(const Task& task, const ProductKernel& kernel, const PackRows& pack_rows,
+         const PackColumns& pack_columns)
+      : task_(task), kernel_(kernel), pack_columns_(pack_columns) {
+    for (const Piece& piece : task.pieces) {
+      offsets_.push_back(row_words_);
+      row_words_ += words(piece, task.row_limbs, rows_per_block);
+      column_words_ = std::max(column_words_, words(piece, task.column_limbs, kernel.lanes));
+    }
+    rows_.resize(static_cast<std::size_t>(task.blocks() * row_words_));
+    parallel_for(task.blocks(), [&](Index block) {
+      const Index first = block * rows_per_block, count = std::min(rows_per_block, task.rows - first);
+      for (std::size_t p = 0; p < task.pieces.size(); ++p) {
+        std::int64_t* const to = rows_.data() + block * row_words_ + offsets_[p];
+        pack_rows(first, count, rows_per_block, task.pieces[p], to);
+        kernel.encode(to, task.pieces[p].depth, task.row_limbs, rows_per_block);
+      }
+    });
+  }
+
+  Index column_words() const { return column_words_; }
+  const std::int64_t* rows(Index block, std::size_t piece) const {
+    return rows_.data() + block * row_words_ + offsets_[piece];
+  }
+  void pack_panel(Index panel, std::size_t piece, std::int64_t* to) const {
+    const Index first = panel * kernel_.lanes, count = std::min(kernel_.lanes, task_.columns - first);
+    pack_columns_(first, count, kernel_.lanes, task_.pieces[piece], to);
+    kernel_.encode(to, task_.pieces[piece].depth, task_.column_limbs, kernel_.lanes);
+  }
+
+ private:
+  static Index words(const Piece& piece, int limbs, Index width) { return (piece.depth + 1) * limbs * width; }
+
+  const Task& task_;
+  const ProductKernel& kernel_;
+  const PackColumns& pack_columns_;
+  std::vector<Index> offsets_;  ///< of each piece's words in a packed row block
+  Index row_words_ = 0, column_words_ = 0;
+  DigitVector rows_;
+};
+
+/// What a unit of work covers: some panels of columns and some blocks of rows.
+struct Unit {
+  Index first_panel, panels, first_block, blocks;
+};
+
+/// A few panels go together, so that rows are read once for all of them; enough units for a few threads.
+std::vector<Unit> units_of(Index panels, Index blocks) {
+  constexpr Index enough = 16;
+  const Index together = std::clamp<Index>(panels / enough, 1, 4);
+  const Index groups = (panels + together - 1) / together;
+  const Index shares = std::min(blocks, (enough + groups - 1) / groups);
+  std::vector<Unit> out;
+  for (Index g = 0; g < groups; ++g)
+    for (Index s = 0; s < shares; ++s) {
+      const Index begin = s * blocks / shares, end = (s + 1) * blocks / shares;
+      out.push_back({g * together, std::min(together, panels - g * together), begin, end - begin});
+    }
+  return out;
+}
+
+/// Runs a task; store(first row, rows, first column, columns, sums, lanes, plane) is called for every block
+/// and every plane of the result.
+template <class PackRows, class PackColumns, class Store>
+void run(const Task& task, const PackRows& pack_rows, const PackColumns& pack_columns, const Store& store) {
+  const ProductKernel& kernel = product_kernel();
+  const Packed<PackRows, PackColumns> packed(task, kernel, pack_rows, pack_columns);
+  const std::vector<Unit> units = units_of((task.columns + kernel.lanes - 1) / kernel.lanes, task.blocks());
+  struct Scratch {
+    DigitVector columns;
+    BlockSums sums;
+  };
+  tbb::enumerable_thread_specific<Scratch> scratch;
+  parallel_for(static_cast<Index>(units.size()), [&](Index u) {
+    const Unit& unit = units[static_cast<std::size_t>(u)];
+    auto& [columns, sums] = scratch.local();
+    columns.resize(static_cast<std::size_t>(unit.panels * packed.column_words()));
+    sums.resize(unit.panels * unit.blocks, task.limbs, kernel.lanes);
+    for (std::size_t p = 0; p < task.pieces.size(); ++p) {
+      for (Index v = 0; v < unit.panels; ++v)
+        packed.pack_panel(unit.first_panel + v, p, columns.data() + v * packed.column_words());
+      for (Index b = 0; b < unit.blocks; ++b)
+        for (Index v = 0; v < unit.panels; ++v) {
+          kernel.multiply(packed.rows(unit.first_block + b, p), task.row_limbs,
+                          columns.data() + v * packed.column_words(), task.column_limbs, task.pieces[p].depth,
+                          task.limbs, sums.planes(b * unit.panels + v));
+          if (task.has_carry_plane()) sums.carry(b * unit.panels + v);
+        }
+    }
+    const int first_plane = task.has_carry_plane() ? -1 : 0;
+    for (Index b = 0; b < unit.blocks; ++b)
+      for (Index v = 0; v < unit.panels; ++v) {
+        const Index row = (unit.first_block + b) * rows_per_block,
+                    column = (unit.first_panel + v) * kernel.lanes;
+        for (int q = first_plane; q <= task.limbs; ++q)
+          store(row, std::min(rows_per_block, task.rows - row), column,
+                std::min(kernel.lanes, task.columns - column),
+                sums.planes(b * unit.panels + v) + q * rows_per_block * kernel.lanes, kernel.lanes,
+                q - first_plane);
+      }
+  });
+}
+
+/// What is left out of a term, in units of 2^(-52 (limbs + 1)): digit products of at most 2^102 each, those
+/// at place `limbs` a quarter of a unit, the others next to nothing.
+double dropped(int a, int b, int limbs) {
+  double units = 0;
+  for (int i = 0; i < a; ++i)
+    for (int j = std::max(0, limbs - i); j < b; ++j) units += i + j == limbs ? 0.25 : 0x1p-53;
+  return units;
+}
+
+FixedSums sums_of(const Shape& shape, Index blocks, const Task& task, Index depth) {
+  FixedSums out(shape, task.limbs + (task.has_carry_plane() ? 2 : 1), blocks);
+  if (task.has_carry_plane()) std::fill(out.exponent.begin(), out.exponent.end(), limb_bits);
+  out.error =
+      dropped(task.row_limbs, task.column_limbs, task.limbs) * static_cast<double>(depth) * (1 + 0x1p-20);
+  out.balanced = true;
+  return out;
+}
+
+/// A convolution or its input gradient: out[n, channel, pixel].
+FixedSums correlate(const WeightPacker& weights, Index channels, const PatchPacker& patches,
+                    const Shape& out_shape, Index depth, int limbs) {
+  const Index area = patches.out_h * patches.out_w, pixels = out_shape[0] * area;
+  Task task{channels, pixels, weights.w.limbs, patches.source.limbs, limbs, cut(depth, weights.kernel)};
+  FixedSums out = sums_of(out_shape, out_shape[0], task, depth);
+  for (std::size_t n = 0; n < out.exponent.size(); ++n)
+    out.exponent[n] += weights.w.exponent[0] + patches.source.exponent[n];
+  const auto at = [&](Index channel, Index pixel) {
+    return (pixel / area * channels + channel) * area + pixel % area;
+  };
+  // Lanes run over pixels where these fill a vector, else over channels.
+  if (pixels >= product_kernel().lanes) {
+    run(task, weights, patches,
+        [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes,
+            int q) {
+          for (Index v = 0; v < columns; ++v) {
+            std::int64_t* to = out.plane(q) + at(row, column + v);
+            for (Index r = 0; r < rows; ++r) to[r * area] = sums[r * lanes + v];
+          }
+        });
+  } else {
+    std::swap(task.rows, task.columns);
+    std::swap(task.row_limbs, task.column_limbs);
+    run(task, patches, weights,
+        [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes,
+            int q) {
+          for (Index r = 0; r < rows; ++r) {
+            std::int64_t* to = out.plane(q) + at(column, row + r);
+            for (Index v = 0; v < columns; ++v) to[v * area] = sums[r * lanes + v];
+          }
+        });
+  }
+  return out;
+}
+
+}  // namespace
+
+const ProductKernel& product_kernel() {
+  const ProductKernel* kernel = chosen_kernel;
+  if (!kernel) kernel = ifma_kernel() ? ifma_kernel() : fma_kernel();
+  return *kernel;
+}
+
+void use_product_kernel(const ProductKernel* kernel) {
+  chosen_kernel = kernel;
+}
+
+FixedSums fixed_convolve(const Conv2d& op, const FixedTensor& x, const FixedTensor& w, int limbs) {
+  const Window& win = op.window;
+  const Index kernel = win.kernel_h * win.kernel_w;
+  const PatchPacker patches{x, win.out_h(x.shape[2]), win.out_w(x.shape[3]), win, false};
+  return correlate({w, op.in_channels * kernel, kernel, kernel}, op.out_channels, patches,
+                   {x.shape[0], op.out_channels, patches.out_h, patches.out_w}, op.in_channels * kernel,
+                   limbs);
+}
+
+FixedSums fixed_convolve_input_gradient(const Conv2d& op, const FixedTensor& dy, const FixedTensor& w,
+                                        const Shape& x_shape, int limbs) {
+  const Index kernel = op.window.kernel_h * op.window.kernel_w;
+  const PatchPacker patches{dy, x_shape[2], x_shape[3], op.window, true};
+  return correlate({w, kernel, op.in_channels * kernel, kernel}, op.in_channels, patches, x_shape,
+                   op.out_channels * kernel, limbs);
+}
+
+FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& x, const FixedTensor& dy,
+                                           int limbs, double& error) {
+  const Window& win = op.window;
+  const Index inputs = op.in_channels * win.kernel_h * win.kernel_w;
+  const Index depth = dy.shape[0] * dy.shape[2] * dy.shape[3];
+  // dy in units that make every image's products count alike.
+  int largest = std::numeric_limits<int>::min();
+  for (std::size_t n = 0; n < dy.exponent.size(); ++n)
+    largest = std::max(largest, x.exponent[n] + dy.exponent[n]);
+  std::vector<int> units;
+  for (const int e : x.exponent) units.push_back(largest - e);
+  std::vector<std::uint8_t> inexact(static_cast<std::size_t>(dy.size()), 0);
+  const bool aligned = units == dy.exponent;
+  const FixedTensor shifted =
+      aligned ? FixedTensor() : rescale(dy, std::max(dy.limbs, limbs), units, inexact.data());
+  const FixedTensor& g = aligned ? dy : shifted;
+
+  const Task task{op.out_channels, inputs, g.limbs, x.limbs, limbs, cut(depth, 1)};
+  FixedTensor out = FixedTensor::unwritten({op.out_channels, op.in_channels, win.kernel_h, win.kernel_w},
+                                           limbs + (task.has_carry_plane() ? 1 : 0), 1);
+  out.exponent = {largest + (task.has_carry_plane() ? limb_bits : 0)};
+  std::atomic<bool> cut_off = false;
+  run(task, OutputPacker{g}, InputPacker{x, dy.shape[2], dy.shape[3], win},
+      [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes, int q) {
+        for (Index r = 0; r < rows; ++r) {
+          const std::int64_t* from = sums + r * lanes;
+          if (q < out.limbs) {
+            std::copy_n(from, columns, out.plane(q) + (row + r) * inputs + column);
+          } else if (std::any_of(from, from + columns, [](std::int64_t d) { return d != 0; })) {
+            cut_off.store(true, std::memory_order_relaxed);
+          }
+        }
+      });
+  error = cut_off ? 0.51 : 0;
+  // One place below the last: digit products left out, and units of the aligned dy's last place (which is
+  // there or further down) that meet entries of x below 2^exponent / 2.
+  const double below = dropped(task.row_limbs, task.column_limbs, limbs) * static_cast<double>(depth);
+  if (std::any_of(inexact.begin(), inexact.end(), [](std::uint8_t f) { return f != 0; }))
+    error += static_cast<double>(depth);
+  error = (error + below * 0x1p-52) * (1 + 0x1p-20);
+  return out;
+}
+
+}  // namespace gradzone
