@@ -47,15 +47,23 @@ Index fan_in(const Operation& op) {
   return 0;
 }
 
+/// Outputs that one input of a convolution feeds.
+Index fan_out(const Conv2d& c) {
+  return c.out_channels * c.window.kernel_h * c.window.kernel_w;
+}
+
 Tensor<double> draw(const Operation& op, const ParameterSpec& spec, Initialisation scheme,
                     std::uint64_t seed) {
   Tensor<double> t(spec.shape);
   RandomStream random(seed, fmt::format("initialise/{}/{}", name(scheme), spec.name));
   const double inputs = static_cast<double>(fan_in(op));
-  if (scheme == Initialisation::torch) {
+  const auto* conv = std::get_if<Conv2d>(&op);
+  if (scheme == Initialisation::torch || (scheme == Initialisation::he && !conv)) {
     fill_uniform(t, 1 / std::sqrt(inputs), random);
   } else if (spec.name.ends_with(".weight")) {
-    if (std::holds_alternative<Conv2d>(op)) {
+    if (scheme == Initialisation::he) {
+      fill_normal(t, std::sqrt(2 / static_cast<double>(fan_out(*conv))), random);
+    } else if (conv) {
       fill_uniform(t, std::sqrt(6 / inputs), random);
     } else {
       fill_normal(t, linear_deviation, random);
@@ -67,14 +75,14 @@ Tensor<double> draw(const Operation& op, const ParameterSpec& spec, Initialisati
 }  // namespace
 
 std::string_view name(Initialisation scheme) {
-  return scheme == Initialisation::torch ? "torch" : "kaiming0";
+  return scheme == Initialisation::torch ? "torch" : scheme == Initialisation::kaiming0 ? "kaiming0" : "he";
 }
 
 Initialisation parse_initialisation(std::string_view text) {
-  for (const auto scheme : {Initialisation::torch, Initialisation::kaiming0}) {
+  for (const auto scheme : {Initialisation::torch, Initialisation::kaiming0, Initialisation::he}) {
     if (name(scheme) == text) return scheme;
   }
-  throw UsageError(fmt::format("unknown initialisation \"{}\": there are torch and kaiming0", text));
+  throw UsageError(fmt::format("unknown initialisation \"{}\": there are torch, kaiming0 and he", text));
 }
 
 Parameters initialise(const Graph& graph, Initialisation scheme, std::uint64_t seed) {

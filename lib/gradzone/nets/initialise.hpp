@@ -16,8 +16,10 @@ namespace gradzone {
 ///   kaiming0  convolutions: weights uniform on +-sqrt(6/fan_in) (Kaiming, fan-in); linear layers: weights
 ///   normal with
 ///             mean 0 and standard deviation 0.01; all biases zero: the volume experiments of boustany2024
+///   he       convolutions: weights normal with mean 0 and variance 2 / fan_out (He, fan-out), biases zero;
+///             linear layers as `torch`: torchvision's ResNet
 /// Batch norms start at weight 1, bias 0, running_mean 0, running_var 1.
-enum class Initialisation { torch, kaiming0 };
+enum class Initialisation { torch, kaiming0, he };
 
 std::string_view name(Initialisation scheme);
 /// Throws UsageError listing the names.

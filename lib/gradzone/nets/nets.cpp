@@ -8,8 +8,11 @@
 #include <map>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/nets/densenet.hpp"
 #include "gradzone/nets/lenet.hpp"
 #include "gradzone/nets/mlp.hpp"
+#include "gradzone/nets/resnet.hpp"
+#include "gradzone/nets/vgg.hpp"
 
 namespace gradzone {
 namespace {
@@ -17,10 +20,28 @@ namespace {
 using Maker = std::function<Graph(BatchNorm::Mode)>;
 
 const std::map<std::string, Maker, std::less<>>& makers() {
-  static const std::map<std::string, Maker, std::less<>> all = {
-      {"lenet5", [](BatchNorm::Mode mode) { return lenet5(false, mode); }},
-      {"lenet5-bn", [](BatchNorm::Mode mode) { return lenet5(true, mode); }},
-  };
+  static const std::map<std::string, Maker, std::less<>> all = [] {
+    std::map<std::string, Maker, std::less<>> out;
+    for (const bool bn : {false, true}) {
+      const std::string end = bn ? "-bn" : "";
+      const auto name = [&end](const char* family, int depth, const char* stem = "") {
+        return fmt::format("{}{}{}{}", family, depth, stem, end);
+      };
+      out["lenet5" + end] = [bn](BatchNorm::Mode mode) { return lenet5(bn, mode); };
+      out["densenet121" + end] = [bn](BatchNorm::Mode mode) { return densenet121(bn, mode); };
+      for (const int depth : {9, 11, 13, 16, 19})
+        out[name("vgg", depth)] = [=](BatchNorm::Mode mode) { return vgg(depth, bn, mode); };
+      for (const int depth : {18, 34, 50}) {
+        out[name("resnet", depth)] = [=](BatchNorm::Mode mode) {
+          return resnet(depth, Stem::cifar, bn, mode);
+        };
+        out[name("resnet", depth, "-imagenet")] = [=](BatchNorm::Mode mode) {
+          return resnet(depth, Stem::imagenet, bn, mode);
+        };
+      }
+    }
+    return out;
+  }();
   return all;
 }
 
