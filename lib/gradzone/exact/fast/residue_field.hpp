@@ -21,6 +21,9 @@ inline constexpr std::int64_t residue_primes = 985'818;
 /// Products of two residues that may be added to a residue before reduce() is due.
 inline constexpr Index residue_products = 15;
 
+/// The arrays of residues that vectors are loaded from go on this far beyond their last entry.
+inline constexpr std::size_t residue_padding = 32;
+
 class ResidueField {
  public:
   /// Precondition: an odd prime in [2^24, 2^25).

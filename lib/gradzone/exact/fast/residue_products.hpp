@@ -12,9 +12,6 @@
 
 namespace gradzone {
 
-/// The arrays of residues that vectors are loaded from go on this far beyond their last entry.
-inline constexpr std::size_t residue_padding = 32;
-
 /// A convolution of `images` inputs of shape `in`: [c, h, w].
 struct ResidueConvolution {
   Conv2d op;
