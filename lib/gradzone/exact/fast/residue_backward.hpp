@@ -15,7 +15,7 @@ enum class WeightTest {
 };
 
 /// Whether the parameter gradients of all choices are congruent modulo every prime. `images` are those of the
-/// forward pass that the output gradient, of shape [images.size(), classes], is for; they are defined there.
+/// forward pass that the output gradient, [images.size(), output shape...], is for; they are defined there.
 /// Batch norm in training mode couples images: then all of them are listed, in order.
 bool gradients_are_congruent(const ResidueForward& forward, const std::vector<Choice>& choices,
                              const std::vector<Index>& images, ResidueTensor output_gradient,

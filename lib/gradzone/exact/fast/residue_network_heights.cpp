@@ -58,6 +58,7 @@ class HeightWalk {
   void claim_about_values(const Height& h) {
     claim(sum_of(4, h));
     claim(sum(h, Height::of(6)));
+    claim(sum(h, Height::of(0)));
     const double count = static_cast<double>(batch_.size() * element_count(node_->shape));
     out_.queries += count * (count + 7);
   }

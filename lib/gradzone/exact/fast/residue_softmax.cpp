@@ -45,13 +45,20 @@ Exponentials group_logits(const ResidueForward& forward, const std::vector<Index
   return out;
 }
 
+/// A gradient of the output of the images listed.
+ResidueTensor zeros(const ResidueForward& forward, const std::vector<Index>& listed) {
+  Shape shape = forward.value(forward.graph().output()).shape;
+  shape[0] = std::ssize(listed);
+  return {std::move(shape), forward.primes()};
+}
+
 /// dL/dz for values of the unknowns modulo every prime, [prime][unknown]; rows are the images `listed`.
 ResidueTensor output_gradient(const ResidueForward& forward, const SoftmaxTest& test,
                               const Exponentials& exponentials,
                               const std::vector<std::vector<Residue>>& values,
                               const std::vector<Index>& listed) {
   const Index classes = forward.graph().classes();
-  ResidueTensor out({std::ssize(listed), classes}, forward.primes());
+  ResidueTensor out = zeros(forward, listed);
   for (std::size_t r = 0; r < test.images.size(); ++r) {
     const Index n = test.images[r];
     const Index row = std::find(listed.begin(), listed.end(), n) - listed.begin();
@@ -73,7 +80,7 @@ ResidueTensor output_gradient(const ResidueForward& forward, const SoftmaxTest& 
 /// Ones for the images of the test, zeros for others.
 ResidueTensor sum_of_outputs(const ResidueForward& forward, const SoftmaxTest& test,
                              const std::vector<Index>& listed) {
-  ResidueTensor out({std::ssize(listed), 1}, forward.primes());
+  ResidueTensor out = zeros(forward, listed);
   for (int k = 0; k < forward.primes(); ++k)
     for (std::size_t r = 0; r < listed.size(); ++r) {
       out.plane(k)[r] = std::find(test.images.begin(), test.images.end(), listed[r]) != test.images.end();
