@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <memory>
 
+#include "gradzone/exact/fast/residue_choices.hpp"
+
 namespace gradzone {
 namespace {
-
-using Shared = std::shared_ptr<const ResidueTensor>;
-/// dL/d(output) of a node under each choice; choices that agree so far share one tensor.
-using ByChoice = std::vector<Shared>;
 
 class BackwardPass {
  public:
@@ -68,92 +66,21 @@ class BackwardPass {
   ResidueParameter parameter(int k, int prime) const { return forward_.parameter(*node_, k, prime); }
   template <class Body>
   void for_each_prime(const Body& body) const {
-    parallel_for(forward_.primes(), [&](Index k) {
-      const int prime = static_cast<int>(k);
-      body(prime, forward_.field(prime));
-    });
-  }
-
-  // ---- choices side by side
-  // --------------------------------------------------------------------------------------
-
-  /// The first choice whose tensors here are those of choice s.
-  static std::size_t first_like(std::size_t s, std::initializer_list<const ByChoice*> tensors) {
-    for (std::size_t j = 0; j < s; ++j) {
-      if (std::all_of(tensors.begin(), tensors.end(), [&](const ByChoice* t) { return (*t)[j] == (*t)[s]; }))
-        return j;
-    }
-    return s;
+    gradzone::for_each_prime(forward_, body);
   }
 
   /// Gives input k what `rule(dy)` makes of each different dy.
   template <class Rule>
   void give(std::size_t k, const Rule& rule) {
-    if (!wanted(k)) return;
-    ByChoice out;
-    for (std::size_t s = 0; s < dy_.size(); ++s) {
-      const std::size_t j = first_like(s, {&dy_});
-      out.push_back(j < s ? out[j] : std::make_shared<const ResidueTensor>(rule(*dy_[s])));
-    }
-    accumulate(k, std::move(out));
+    if (wanted(k)) accumulate(forward_, gradient_of_input(k), for_each_different(dy_, rule));
   }
-
-  /// Gives input 0 what `rule(dy, choice)` makes of each dy; choices that come to the same share it.
+  /// Gives input 0 what `rule(dy, choice)` makes of each dy.
   template <class Rule>
   void give_by_choice(const Rule& rule) {
-    ByChoice out;
-    for (std::size_t s = 0; s < dy_.size(); ++s) {
-      ResidueTensor dx = rule(*dy_[s], choices_[s]);
-      const auto same = std::find_if(out.begin(), out.end(), [&](const Shared& t) { return *t == dx; });
-      out.push_back(same == out.end() ? std::make_shared<const ResidueTensor>(std::move(dx)) : *same);
-    }
-    accumulate(0, std::move(out));
+    accumulate(forward_, gradient_of_input(0), for_each_choice(dy_, choices_, rule));
   }
-
-  void accumulate(std::size_t k, ByChoice contribution) {
-    ByChoice& total = gradients_[static_cast<std::size_t>(node_->inputs[k])];
-    if (total.empty()) {
-      total = std::move(contribution);
-      return;
-    }
-    ByChoice sums;
-    for (std::size_t s = 0; s < total.size(); ++s) {
-      const std::size_t j = first_like(s, {&total, &contribution});
-      sums.push_back(j < s ? sums[j] : combined(*total[s], *contribution[s], false));
-    }
-    total = std::move(sums);
-  }
-
-  /// a + b or a - b.
-  Shared combined(const ResidueTensor& a, const ResidueTensor& b, bool subtract) const {
-    ResidueTensor out(a.shape, forward_.primes());
-    for_each_prime([&](int prime, const ResidueField& field) {
-      const Residue *p = a.plane(prime), *q = b.plane(prime);
-      Residue* r = out.plane(prime);
-      for (Index i = 0; i < out.entries; ++i) {
-        r[i] = subtract ? field.subtract(p[i], q[i]) : field.add(p[i], q[i]);
-      }
-    });
-    return std::make_shared<const ResidueTensor>(std::move(out));
-  }
-
-  /// Parameter gradients are linear in dy: whether `vanishes(prime, field, difference)` holds modulo every
-  /// prime for the difference of every choice to the first.
-  template <class Vanishes>
-  bool differences_vanish(const Vanishes& vanishes) const {
-    for (std::size_t s = 1; s < dy_.size(); ++s) {
-      if (first_like(s, {&dy_}) < s) continue;
-      const Shared difference = combined(*dy_[s], *dy_.front(), true);
-      std::vector<char> zero(static_cast<std::size_t>(forward_.primes()));
-      for_each_prime([&](int prime, const ResidueField& field) {
-        zero[static_cast<std::size_t>(prime)] = vanishes(prime, field, difference->plane(prime));
-      });
-      if (std::find(zero.begin(), zero.end(), 0) != zero.end()) return false;
-    }
-    return true;
-  }
-  bool all_share() const {
-    return std::all_of(dy_.begin(), dy_.end(), [&](const Shared& t) { return t == dy_.front(); });
+  ByChoice& gradient_of_input(std::size_t k) {
+    return gradients_[static_cast<std::size_t>(node_->inputs[k])];
   }
 
   // ---- convolution and linear layers
@@ -166,10 +93,10 @@ class BackwardPass {
 
   template <class Op>
   bool weights_agree(const Op& op) const {
-    if (all_share()) return true;
+    if (all_share(dy_)) return true;
     const ResidueTensor x = chosen_x();
     const ResidueConvolution c = as_convolution(op, x.shape);
-    return differences_vanish([&](int prime, const ResidueField& field, const Residue* dy) {
+    return differences_vanish(forward_, dy_, [&](int prime, const ResidueField& field, const Residue* dy) {
       return weight_gradient_vanishes(prime, field, c, x.plane(prime), dy) &&
              (!op.bias || channel_sums_vanish(field, dy));
     });
@@ -327,9 +254,9 @@ class BackwardPass {
   }
 
   bool parameters_agree(const BatchNorm&) const {
-    if (all_share()) return true;
+    if (all_share(dy_)) return true;
     const ResidueTensor x = chosen_x();
-    return differences_vanish([&](int prime, const ResidueField& field, const Residue* dy) {
+    return differences_vanish(forward_, dy_, [&](int prime, const ResidueField& field, const Residue* dy) {
       for (Index c = 0; c < x.shape[1]; ++c) {
         if (weight_gradient(prime, field, c, x.plane(prime), dy) != 0) return false;
       }
@@ -399,7 +326,7 @@ class BackwardPass {
 
   void pass(const Add& op) {
     give(0, [](const ResidueTensor& dy) { return dy; });
-    give(1, [&](const ResidueTensor& dy) { return op.subtract ? *combined(zeros(1), dy, true) : dy; });
+    give(1, [&](const ResidueTensor& dy) { return op.subtract ? difference(forward_, zeros(1), dy) : dy; });
   }
 
   void pass(const Concat&) {

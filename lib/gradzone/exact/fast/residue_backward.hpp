@@ -14,9 +14,9 @@ enum class WeightTest {
   full,       ///< entry by entry
 };
 
-/// Whether the parameter gradients of all choices are congruent modulo every prime. `images` are those of the
-/// forward pass that the output gradient, [images.size(), output shape...], is for; they are defined there.
-/// Batch norm in training mode couples images: then all of them are listed, in order.
+/// Whether the parameter gradients of all choices are congruent modulo every prime. `images`, in order, are
+/// those of the forward pass that the output gradient, [images.size(), output shape...], is for; they are
+/// defined there. Batch norm in training mode couples images: then all of them are listed.
 bool gradients_are_congruent(const ResidueForward& forward, const std::vector<Choice>& choices,
                              const std::vector<Index>& images, ResidueTensor output_gradient,
                              WeightTest test);

@@ -56,8 +56,8 @@ Residue ResidueField::from(double x) const {
   const Residue shift = powers_of_two_[26 - lowest_unit];
   const Residue magnitude = reduce(static_cast<double>(integer >> 26) * shift +
                                    static_cast<double>(integer & ((std::uint64_t{1} << 26) - 1)));
-  const Residue value = multiply(magnitude, powers_of_two_[unit]);
-  return bits >> 63 ? -value : value;
+  const Residue sign = 1 - 2 * static_cast<Residue>(bits >> 63);  // no branch: signs cannot be predicted
+  return sign * multiply(magnitude, powers_of_two_[unit]);
 }
 
 std::vector<Residue> ResidueField::from(const Tensor<double>& t) const {

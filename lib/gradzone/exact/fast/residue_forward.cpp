@@ -38,9 +38,8 @@ class ResidueForward::Step {
   /// Calls body(prime, field, input plane, output plane).
   template <class Body>
   void for_each_prime(const Body& body) {
-    parallel_for(pass_.primes(), [&](Index k) {
-      const int prime = static_cast<int>(k);
-      body(prime, pass_.field(prime), x().plane(prime), y_.plane(prime));
+    gradzone::for_each_prime(pass_, [&](int prime, const ResidueField& field) {
+      body(prime, field, x().plane(prime), y_.plane(prime));
     });
   }
   void undefine(Index output) { undefine_image(output / (y_.entries / y_.images())); }
@@ -247,10 +246,8 @@ ResidueForward::ResidueForward(std::shared_ptr<const ResidueNetwork> network, Fi
       statistics_(1),
       undefined_from_(static_cast<std::size_t>(x.dim(0)), std::numeric_limits<NodeId>::max()) {
   ResidueTensor input(x.shape, primes());
-  parallel_for(primes(), [&](Index k) {
-    const int prime = static_cast<int>(k);
-    std::transform(x.data.begin(), x.data.end(), input.plane(prime),
-                   [&](double v) { return field(prime).from(v); });
+  for_each_prime(*this, [&](int prime, const ResidueField& f) {
+    std::transform(x.data.begin(), x.data.end(), input.plane(prime), [&](double v) { return f.from(v); });
   });
   values_.push_back(std::make_shared<const ResidueTensor>(std::move(input)));
 }

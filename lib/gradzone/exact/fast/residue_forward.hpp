@@ -60,6 +60,15 @@ class ResidueForward {
   std::vector<NodeId> undefined_from_;  ///< per image
 };
 
+/// Calls body(prime, field) for every prime of the pass, in parallel.
+template <class Body>
+void for_each_prime(const ResidueForward& forward, const Body& body) {
+  parallel_for(forward.primes(), [&](Index k) {
+    const int prime = static_cast<int>(k);
+    body(prime, forward.field(prime));
+  });
+}
+
 /// Calls visit(output, entries, first index of the input plane) for every window of [n, c, h, w] tensors.
 template <class Visit>
 void for_each_window(const Window& w, const Shape& in, const Shape& out, Visit&& visit) {

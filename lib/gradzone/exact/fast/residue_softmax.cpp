@@ -88,7 +88,7 @@ ResidueTensor sum_of_outputs(const ResidueForward& forward, const SoftmaxTest& t
   return out;
 }
 
-/// The images that a backward pass has to carry.
+/// The images that a backward pass has to carry, in order.
 std::vector<Index> carried_images(const ResidueForward& forward, const std::vector<Index>& images) {
   const auto& nodes = forward.graph().nodes();
   const bool coupled = std::any_of(nodes.begin(), nodes.end(), [](const Node& node) {
@@ -96,6 +96,7 @@ std::vector<Index> carried_images(const ResidueForward& forward, const std::vect
     return norm && norm->mode == BatchNorm::Mode::training;
   });
   std::vector<Index> out = images;
+  std::sort(out.begin(), out.end());
   if (coupled) {
     out.resize(static_cast<std::size_t>(forward.images()));
     std::iota(out.begin(), out.end(), Index{0});
