@@ -63,7 +63,8 @@ Index Denominator::bits() const {
       odd += exponent * std::log2(static_cast<double>(q));
     }
   }
-  return even + static_cast<Index>(std::ceil(odd + 0x1p-10));  // errors of log2 and the sum are far smaller
+  // The errors of log2 and of the sum are far below the margin.
+  return even + (odd > 0 ? static_cast<Index>(std::ceil(odd + 0x1p-10)) : 0);
 }
 
 Height Height::of(double x) {
