@@ -68,7 +68,7 @@ Index Denominator::bits() const {
 }
 
 Height Height::of(double x) {
-  return of(Tensor<double>({1}, {x}));
+  return of(Tensor<double>({1}, x));
 }
 
 Height Height::of(const Tensor<double>& t) {
