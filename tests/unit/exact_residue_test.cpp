@@ -301,6 +301,24 @@ TEST(ResidueEvaluator, ProvesNothingWhereADeviationIsZeroOrNoNumber) {
   }
 }
 
+TEST(ResidueEvaluator, JudgesAnImageThoughAnotherOneOfItsBatchStatisticsIsUndecided) {
+  GraphBuilder builder("coupled", {1, 1, 2});
+  builder.then("bn", BatchNorm{.channels = 1, .eps = 1, .mode = BatchNorm::Mode::training});
+  builder.then("relu", Activation{});
+  builder.then("flatten", Flatten{});
+  builder.then("fc", Linear{2, 2, false});
+  const Graph graph = builder.build(Loss::cross_entropy);
+  const Parameters parameters = parameters_of(graph, {{1}, {0}, {0}, {1}, {1, 2, 3, 4}});
+  const MiniBatch batch = batch_of({2, 1, 1, 2}, {1, -1, 2, 3}, {0, 1});
+  ResiduePass pass = ResidueEvaluator(graph, parameters).start(batch, parse_choices("native,native+relu=1"));
+  pass.advance(4, {{2, {2, 0, 2, unknown_branch}, {}}});
+  EXPECT_EQ(pass.choices_agree(batch.labels, {0}), Equality::equal);
+  EXPECT_EQ(pass.choices_agree(batch.labels, {1}), Equality::unproven);
+  ResiduePass kink = ResidueEvaluator(graph, parameters).start(batch, parse_choices("native,native+relu=1"));
+  kink.advance(4, {{2, {2, 1, 2, unknown_branch}, {}}});
+  EXPECT_EQ(kink.choices_agree(batch.labels, {0}), Equality::unproven);
+}
+
 TEST(ResidueEvaluator, GivesWindowsOfOneNormOneRoot) {
   GraphBuilder builder("norms", {1, 1, 6});
   builder.then("norm", NormPool2d{row_window(2, 2)});

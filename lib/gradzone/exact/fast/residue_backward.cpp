@@ -160,7 +160,10 @@ class BackwardPass {
         }
         const Residue* in = dy.plane(prime);
         Residue* out = dx.plane(prime);
-        for (std::size_t i = 0; i < code.size(); ++i) out[i] = field.multiply(slopes[code[i]], in[i]);
+        for (std::size_t i = 0; i < code.size(); ++i) {
+          // An undefined image that is carried along with others has unknown codes and a derivative of 0.
+          if (in[i] != 0) out[i] = field.multiply(slopes[code[i]], in[i]);
+        }
       });
       return dx;
     });

@@ -47,8 +47,8 @@ class ResidueNetwork {
 
   /// The first `count` primes of the seed.
   std::vector<std::shared_ptr<const ResidueField>> fields(int count) const;
-  /// Parameter `index` (of Graph::parameters()) modulo prime number `prime`. Those of the first primes are
-  /// kept; fields()[prime] converts the others anew.
+  /// Parameter `index` (of Graph::parameters()) modulo prime number `prime`, whose field is `field`. Those of
+  /// the first primes are kept, others are converted anew.
   ResidueParameter parameter(const ResidueField& field, int prime, int index) const;
   /// Where the unknowns come from: independent for every node, prime and kind of unknown.
   RandomStream unknowns(std::string_view kind, NodeId node, int prime) const;
