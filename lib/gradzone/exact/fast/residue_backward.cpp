@@ -29,8 +29,7 @@ class BackwardPass {
   }
 
  private:
-  // ---- the node at hand
-  // ------------------------------------------------------------------------------------------
+  // ---- the node at hand ----
 
   bool wanted(std::size_t k = 0) const { return node_->inputs[k] != 0; }
   Shape x_shape(std::size_t k = 0) const {
@@ -83,8 +82,7 @@ class BackwardPass {
     return gradients_[static_cast<std::size_t>(node_->inputs[k])];
   }
 
-  // ---- convolution and linear layers
-  // -----------------------------------------------------------------------------
+  // ---- convolution and linear layers ----
 
   bool parameters_agree(const Conv2d& op) const { return weights_agree(op); }
   bool parameters_agree(const Linear& op) const { return weights_agree(op); }
@@ -142,8 +140,7 @@ class BackwardPass {
     });
   }
 
-  // ---- kinks
-  // -----------------------------------------------------------------------------------------------------
+  // ---- kinks ----
 
   void pass(const Activation& op) {
     if (!wanted()) return;
@@ -237,8 +234,7 @@ class BackwardPass {
     });
   }
 
-  // ---- batch norm
-  // ------------------------------------------------------------------------------------------------
+  // ---- batch norm ----
 
   /// (x - mean) / deviation.
   Residue normalised(int prime, const ResidueField& field, Index channel, Residue x) const {
@@ -297,8 +293,7 @@ class BackwardPass {
     });
   }
 
-  // ---- the rest
-  // --------------------------------------------------------------------------------------------------
+  // ---- the rest ----
 
   template <class Op>
   bool parameters_agree(const Op&) const {

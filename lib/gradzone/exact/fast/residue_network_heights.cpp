@@ -47,8 +47,7 @@ class HeightWalk {
   }
 
  private:
-  // ---- what claims are about
-  // -----------------------------------------------------------------------------------
+  // ---- what claims are about ----
 
   void claim(const Height& h) {
     out_.bits = std::max(out_.bits, h.bits());
@@ -68,8 +67,7 @@ class HeightWalk {
     claim(sum_of(2, h));
   }
 
-  // ---- forward
-  // ---------------------------------------------------------------------------------------------------
+  // ---- forward ----
 
   const Height& x(std::size_t k = 0) const { return out_.nodes[static_cast<std::size_t>(node_->inputs[k])]; }
   const Shape& x_shape() const { return graph_.node(node_->inputs[0]).shape; }
@@ -121,8 +119,7 @@ class HeightWalk {
   Height forward(const Flatten&) const { return x(); }
   Height forward(const Dropout&) const { return x(); }
 
-  // ---- backward
-  // --------------------------------------------------------------------------------------------------
+  // ---- backward ----
 
   /// Ones, or v_i - [i = y] sum of all v; in certain mode the v are 0 or 1.
   Height output_gradient() const {
