@@ -10,6 +10,7 @@
 #include "gradzone/exact/fast/residue_evaluator.hpp"
 #include "gradzone/exact/fast/residue_height.hpp"
 #include "gradzone/exact/real_forward.hpp"
+#include "gradzone/exact/reference_evaluator.hpp"
 
 namespace gradzone::support {
 namespace {
@@ -195,6 +196,41 @@ TEST(Residues, JudgeTheAgreementOfChoicesInCertainModeAsTheRationalsDo) {
   });
   EXPECT_GT(tally.of(Equality::equal, true), 100);
   EXPECT_GT(tally.of(Equality::different, false), 50);
+}
+
+TEST(Residues, NeverCallEqualWhatEnclosuresTellApartBehindIrrationalRoots) {
+  int apart = 0, equal = 0;
+  for (std::uint64_t seed = 50'000; seed < 53'000; ++seed) {
+    RandomNet net = random_net(seed);
+    if (!has_unknowns(net.graph)) continue;
+    SCOPED_TRACE(net.describe());
+    RandomStream random(seed, "irrational");
+    for (std::size_t p = 0; p < net.parameters.size(); ++p) {
+      if (!net.graph.parameters()[p].name.ends_with("running_var")) continue;
+      for (double& v : net.parameters[p].data) v = 0.5 + random.uniform();
+    }
+    if (seed % 2 == 0) {  // norms of windows, and batch statistics
+      for (double& v : net.batch.x.data) v = std::ldexp(std::floor(random.uniform() * 5), -1);
+    }
+    const RealVerdict truth =
+        ReferenceEvaluator(net.graph, net.parameters, {.max_bits = 256}).evaluate(net.batch, net.choices);
+    ResiduePass pass = ResidueEvaluator(net.graph, net.parameters, {seed}).start(net.batch, net.choices);
+    pass.advance(net.graph.output(), truth.branches);
+    for (Index i = 0; i < truth.logits.size(); ++i)
+      for (Index j = 0; j < i; ++j) {
+        const Equality answer = pass.equal(net.graph.output(), i, j);
+        const Certain<int> order = compare(truth.logits[i], truth.logits[j]);
+        ASSERT_FALSE(answer == Equality::equal && order.is_known() && order.value() != 0);
+        equal += answer == Equality::equal;
+      }
+    if (truth.agreement == Agreement::undecided) continue;
+    const Equality agreement = pass.choices_agree(net.batch.labels, subsets(net.batch.size()).front());
+    ASSERT_NE(agreement, truth.agreement == Agreement::different ? Equality::equal : Equality::different);
+    apart += truth.agreement == Agreement::different;
+    equal += agreement == Equality::equal;
+  }
+  EXPECT_GT(apart, 20);
+  EXPECT_GT(equal, 300);
 }
 
 /// Of the numerator's odd part: no prime in question divides powers of two.
