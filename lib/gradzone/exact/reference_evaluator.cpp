@@ -267,16 +267,22 @@ class Evaluation {
 
 }  // namespace
 
+void validate(const ReferenceOptions& options) {
+  if (options.start_bits < 64 || options.max_bits < options.start_bits || options.max_bits > 1 << 24) {
+    throw UsageError(
+        fmt::format("reference precision: --start-bits {} must be at least 64 and at most --max-bits {}, "
+                    "and that at most {}",
+                    options.start_bits, options.max_bits, 1 << 24));
+  }
+  if (options.bits < 53 || options.bits > 1000)
+    throw UsageError(fmt::format("--bits {}: certified gradients have 53 to 1000 bits", options.bits));
+}
+
 ReferenceEvaluator::ReferenceEvaluator(const Graph& graph, const Parameters& parameters,
                                        ReferenceOptions options)
     : graph_(graph), parameters_(parameters), options_(options) {
   validate(graph_, parameters_);
-  if (options_.start_bits < 64 || options_.max_bits < options_.start_bits || options_.max_bits > 1 << 24) {
-    throw UsageError(
-        fmt::format("reference precision: --start-bits {} must be at least 64 and at most --max-bits {}, "
-                    "and that at most {}",
-                    options_.start_bits, options_.max_bits, 1 << 24));
-  }
+  gradzone::validate(options_);
   for (const Tensor<double>& t : parameters_) {
     Tensor<Ball> balls(t.shape);
     for (Index i = 0; i < t.size(); ++i) balls[i] = Ball(t[i]);

@@ -27,4 +27,7 @@ struct ReferenceOptions {
   bool exact = true;       ///< structure identities and exact equality; off leaves enclosures alone
 };
 
+/// Throws UsageError, one line, for options out of range.
+void validate(const ReferenceOptions& options);
+
 }  // namespace gradzone

@@ -6,6 +6,7 @@
 
 #include "gradzone/eval/float_evaluator.hpp"
 #include "gradzone/exact/fast/fast_network.hpp"
+#include "gradzone/exact/fast/residue_evaluator.hpp"
 #include "gradzone/exact/fast/structure.hpp"
 #include "gradzone/exact/stage_counts.hpp"
 
@@ -13,8 +14,6 @@ namespace gradzone {
 
 /// A stage of the search: where its branches are counted.
 using Stage = Index StageCounts::*;
-
-enum class Equality { equal, different, unproven };
 
 /// Decides equality exactly, where enclosures cannot: the residues.
 class TieOracle {

@@ -4,10 +4,13 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <mutex>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/exact/fast/comparison.hpp"
+#include "gradzone/exact/fast/fast_network.hpp"
 #include "gradzone/exact/fast/precision.hpp"
+#include "gradzone/exact/fast/residue_oracle.hpp"
 #include "gradzone/exact/fast/softmax.hpp"
 
 namespace gradzone {
@@ -31,29 +34,45 @@ bool reaches(const FixedGradient& gradient, int bits) {
 /// One evaluation: from the cheapest stage to the dearest.
 class Evaluation {
  public:
-  Evaluation(const FastNetwork& net, const ReferenceOptions& options, int limbs, const MiniBatch& batch,
-             const std::vector<Choice>& choices)
+  Evaluation(const FastNetwork& net, const ReferenceOptions& options, const LazyResidues& residues, int limbs,
+             const MiniBatch& batch, const std::vector<Choice>& choices)
       : net_(net),
         options_(options),
         batch_(batch),
         choices_(choices),
         rules_(kink_rules(net.graph, choices)),
         search_(net, batch, rules_, options.exact),
-        limbs_(limbs) {}
+        limbs_(limbs) {
+    if (options.exact) oracle_ = std::make_unique<ResidueOracle>(search_, residues, options, choices);
+  }
 
   RealVerdict run() {
     settle_branches();
     verdict_.branches = search_.branches;
     verdict_.stages = search_.total();
     verdict_.upper = std::numeric_limits<double>::infinity();
-    if (!search_.unsettled_images().empty()) return std::move(verdict_);
-    for (Index n = 0; n < batch_.size(); ++n) (search_.choice_free(n) ? free_ : dependent_).push_back(n);
+    if (!search_.unsettled_images().empty()) {
+      count_undecided();
+      return std::move(verdict_);
+    }
+    split_images();
     decide_agreement();
     if (options_.work == Work::gradient && verdict_.agreement != Agreement::undecided) certify();
+    if (oracle_) verdict_.log2_chance = oracle_->log2_chance();
     return std::move(verdict_);
   }
 
  private:
+  /// Images that depend on each other are on the same side.
+  void split_images() {
+    bool all_free = true;
+    for (Index n = 0; n < batch_.size(); ++n) all_free = all_free && search_.choice_free(n);
+    for (Index n = 0; n < batch_.size(); ++n) {
+      const bool free = net_.coupled ? all_free : search_.choice_free(n);
+      (free ? free_ : dependent_).push_back(n);
+    }
+  }
+
   /// `images` in groups that go through a pass together.
   std::vector<std::vector<Index>> groups(const std::vector<Index>& images) const {
     std::vector<std::vector<Index>> out;
@@ -68,14 +87,17 @@ class Evaluation {
   void settle(const Field& field, int bits) {
     const std::vector<Index> images = search_.unsettled_images();
     if (!images.empty()) use_bits(bits);
-    for (const auto& group : groups(images)) ForwardPass<Field>(search_, field, group, nullptr, false).run();
+    TieOracle* const oracle = Field::complete ? oracle_.get() : nullptr;  // the filter asks nobody
+    for (const auto& group : groups(images)) ForwardPass<Field>(search_, field, group, oracle, false).run();
   }
 
   void settle_branches() {
     const std::vector<Index> all = search_.unsettled_images();
     if (options_.work == Work::gradient && groups(all).size() == 1) {
       // The values are needed anyway: a filter would only cost time.
-      kept_.push_back(pass(all, limbs_));
+      kept_ = pass(all, limbs_);
+      // Images that stopped on the way have no values behind that.
+      if (!search_.unsettled_images().empty()) kept_.reset();
     } else if (!net_.coupled && !net_.has_norm_pool) {
       settle(DoubleField(), 53);
     }
@@ -89,7 +111,7 @@ class Evaluation {
 
   std::unique_ptr<KeptPass> pass(const std::vector<Index>& images, int limbs) {
     use_bits(limb_bits * limbs);
-    auto out = std::make_unique<KeptPass>(search_, FixedField(limbs), images, nullptr, true);
+    auto out = std::make_unique<KeptPass>(search_, FixedField(limbs), images, oracle_.get(), true);
     out->run();
     return out;
   }
@@ -112,7 +134,15 @@ class Evaluation {
         verdict_.witness = d.witness;
         return;
       }
+      // More precision helps where the choices do differ; whether they may is asked once.
+      if (limbs == limbs_ && oracle_ && oracle_->choices_agree(dependent_) == Equality::equal)
+        return agree(options_.proof == ProofMode::exact ? Proof::exact : Proof::residue);
     }
+  }
+
+  void count_undecided() {
+    for (const LayerBranches& layer : search_.branches)
+      verdict_.stages.undecided += std::count(layer.codes.begin(), layer.codes.end(), unknown_branch);
   }
 
   void agree(Proof proof) {
@@ -128,7 +158,7 @@ class Evaluation {
     const int rounded = rounded_limbs(limbs);
     for (const auto& group : groups(images)) {
       const std::unique_ptr<KeptPass> made = is_kept(group, limbs) ? nullptr : pass(group, limbs);
-      const KeptPass& forward = made ? *made : *kept_.front();
+      const KeptPass& forward = made ? *made : *kept_;
       const LossEnclosure loss = enclose_loss(net_.graph.loss(), forward.values(net_.graph.output()),
                                               labels_of(group), batch_.size(), limbs);
       for (std::size_t s = 0; s < count; ++s)
@@ -138,7 +168,7 @@ class Evaluation {
   }
 
   bool is_kept(const std::vector<Index>& group, int limbs) const {
-    return !kept_.empty() && limbs == limbs_ && kept_.front()->images() == group;
+    return kept_ && limbs == limbs_ && kept_->images() == group;
   }
 
   int rounded_limbs(int limbs) const {
@@ -197,20 +227,57 @@ class Evaluation {
   const std::vector<std::vector<KinkRule>> rules_;
   BranchSearch search_;
   const int limbs_;
-  std::vector<std::unique_ptr<KeptPass>> kept_;  ///< of all images, where they make one group
-  std::vector<Index> free_, dependent_;  ///< images whose logits are certainly choice-free, and the others
-  std::vector<FixedGradient> own_;       ///< of the dependent images, per choice (one if they agree)
+  std::unique_ptr<ResidueOracle> oracle_;  ///< none where exact methods are off
+  std::unique_ptr<KeptPass> kept_;         ///< of all images, where they make one group
+  std::vector<Index> free_, dependent_;    ///< images whose logits are certainly choice-free, and the others
+  std::vector<FixedGradient> own_;         ///< of the dependent images, per choice (one if they agree)
   RealVerdict verdict_;
 };
 
 }  // namespace
 
-FastEvaluator::FastEvaluator(const Graph& graph, const Parameters& parameters, ReferenceOptions options)
-    : net_(graph, parameters), options_(options), limbs_(estimated_limbs(net_, options.bits)) {}
+struct FastEvaluator::State {
+  State(const Graph& graph, const Parameters& parameters, const ReferenceOptions& o)
+      : net(graph, parameters), options(o), residues(net, options), limbs(estimated_limbs(net, o.bits)) {}
+
+  /// The plain engine, which takes over where this one gives up; made when it is first needed.
+  const ReferenceEvaluator& plain() const {
+    std::call_once(plain_made, [&] {
+      plain_engine = std::make_unique<ReferenceEvaluator>(net.graph, net.parameters, options);
+    });
+    return *plain_engine;
+  }
+  /// Whether the plain engine would come to an end: it takes about 50 ns a multiply-add and pass.
+  bool plain_is_feasible(Index images) const {
+    constexpr double most_products = 1e9;
+    return static_cast<double>(images) * static_cast<double>(net.products) < most_products;
+  }
+
+  const FastNetwork net;
+  const ReferenceOptions options;
+  const LazyResidues residues;
+  const int limbs;  ///< first precision of certified gradients
+  mutable std::once_flag plain_made;
+  mutable std::unique_ptr<const ReferenceEvaluator> plain_engine;
+};
+
+FastEvaluator::FastEvaluator(const Graph& graph, const Parameters& parameters, ReferenceOptions options) {
+  validate(graph, parameters);
+  validate(options);
+  state_ = std::make_unique<State>(graph, parameters, options);
+}
 FastEvaluator::~FastEvaluator() = default;
 
 RealVerdict FastEvaluator::evaluate(const MiniBatch& batch, const std::vector<Choice>& choices) const {
-  return Evaluation(net_, options_, limbs_, batch, choices).run();
+  const State& s = *state_;
+  validate(s.net.graph, batch);
+  if (choices.empty()) throw UsageError("a real evaluation needs at least one choice");
+  RealVerdict verdict;
+  if (s.net.representable) {
+    verdict = Evaluation(s.net, s.options, s.residues, s.limbs, batch, choices).run();
+    if (verdict.agreement != Agreement::undecided) return verdict;
+  }
+  return s.plain_is_feasible(batch.size()) ? s.plain().evaluate(batch, choices) : verdict;
 }
 
 }  // namespace gradzone

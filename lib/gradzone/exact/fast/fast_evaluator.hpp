@@ -9,23 +9,21 @@
 #include <memory>
 #include <vector>
 
-#include "gradzone/exact/fast/fast_network.hpp"
 #include "gradzone/exact/reference_evaluator.hpp"
 
 namespace gradzone {
 
 class FastEvaluator {
  public:
-  /// As ReferenceEvaluator's.
+  /// As ReferenceEvaluator's. The graph and the parameters are copied.
   FastEvaluator(const Graph& graph, const Parameters& parameters, ReferenceOptions options = {});
   ~FastEvaluator();
 
   RealVerdict evaluate(const MiniBatch& batch, const std::vector<Choice>& choices) const;
 
  private:
-  FastNetwork net_;
-  ReferenceOptions options_;
-  int limbs_;  ///< first precision of certified gradients
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace gradzone

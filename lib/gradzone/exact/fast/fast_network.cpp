@@ -22,6 +22,9 @@ FastNetwork::FastNetwork(const Graph& g, const Parameters& p) : graph(g), parame
     if (std::holds_alternative<Conv2d>(op) || std::holds_alternative<Linear>(op)) {
       layers[i] = linear_layer(graph, id, parameters);
       representable = representable && layers[i].has_value();
+      const Shape& weight = graph.parameters()[static_cast<std::size_t>(nodes[i].first_parameter)].shape;
+      const Index pixels = nodes[i].shape.size() == 3 ? nodes[i].shape[1] * nodes[i].shape[2] : 1;
+      products += element_count(weight) * pixels;
     }
     const auto* norm = std::get_if<BatchNorm>(&op);
     coupled = coupled || (norm && norm->mode == BatchNorm::Mode::training);

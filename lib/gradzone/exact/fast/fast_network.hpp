@@ -20,6 +20,7 @@ struct FastNetwork {
   bool representable = true;                       ///< the multiword arithmetic holds all weights exactly
   bool coupled = false;  ///< images depend on each other: batch norm in training mode
   bool has_norm_pool = false;
+  Index products = 0;  ///< multiply-adds of a forward pass of one image
 
   FastNetwork(const Graph& graph, const Parameters& parameters);
 

@@ -285,13 +285,12 @@ FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& 
           }
         }
       });
-  error = cut_off ? 0.51 : 0;
-  // One place below the last: digit products left out, and units of the aligned dy's last place (which is
-  // there or further down) that meet entries of x below 2^exponent / 2.
-  const double below = dropped(task.row_limbs, task.column_limbs, limbs) * static_cast<double>(depth);
-  if (std::any_of(inexact.begin(), inexact.end(), [](std::uint8_t f) { return f != 0; }))
-    error += static_cast<double>(depth);
-  error = (error + below * 0x1p-52) * (1 + 0x1p-20);
+  // Units of the aligned dy's last place, which is there or further down, meet entries of x below 2^exponent
+  // / 2.
+  const bool rounded = std::any_of(inexact.begin(), inexact.end(), [](std::uint8_t f) { return f != 0; });
+  error = (cut_off ? 0.51 : 0) + (dropped(task.row_limbs, task.column_limbs, limbs) + (rounded ? 0.5 : 0)) *
+                                     static_cast<double>(depth);
+  error *= 1 + 0x1p-20;
   return out;
 }
 
