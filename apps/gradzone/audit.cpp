@@ -1,6 +1,7 @@
 // gradzone audit: zones of a trained network's points.
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdio>
 
 #include "command.hpp"
@@ -16,9 +17,20 @@ struct AuditOptionsText {
   AuditStudy study;
   std::string format = "fp32", form = "direct", choices = "native,minimal", batch_norm = "evaluation",
               fail_on;
-  std::string out = "gradzone-audit";
-  bool no_exact = false, resume = true;
+  std::string out = "gradzone-audit", engine = "fast", proof = "residue", memory = "0";
+  bool no_exact = false, resume = true, verdict = false, gradient = false;
 };
+
+/// "512M", "4G", or a number of bytes.
+std::int64_t parse_memory(const std::string& text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string unit(end, text.data() + text.size());
+  const int shift = unit.empty() ? 0 : unit == "K" ? 10 : unit == "M" ? 20 : unit == "G" ? 30 : -1;
+  if (error != std::errc() || value < 0 || shift < 0 || value > (std::int64_t{1} << 60) >> shift)
+    throw UsageError(fmt::format("--memory {}: write a size such as 512M or 4G", text));
+  return value << shift;
+}
 
 AuditStudy parse(const AuditOptionsText& text) {
   AuditStudy study = text.study;
@@ -27,6 +39,10 @@ AuditStudy parse(const AuditOptionsText& text) {
   study.choices = parse_choices(text.choices);
   study.batch_norm = text.batch_norm == "training" ? BatchNorm::Mode::training : BatchNorm::Mode::evaluation;
   study.reference.exact = !text.no_exact;
+  study.reference.engine = text.engine == "plain" ? Engine::plain : Engine::fast;
+  study.reference.work = text.verdict ? Work::verdict : Work::gradient;
+  study.reference.proof = text.proof == "exact" ? ProofMode::exact : ProofMode::residue;
+  study.memory = parse_memory(text.memory);
   return study;
 }
 
@@ -51,10 +67,9 @@ ExitCode audit(const AuditOptionsText& text, const Common& common) {
   if (common.json) {
     fmt::print("{}", summary_json(results));
   } else if (!common.quiet) {
-    fmt::print(
-        "{}{}/report.html shows it; points.csv, branches.csv, gradients.csv and summary.json have the "
-        "numbers\n",
-        zone_table(results), text.out);
+    fmt::print("{}{}/report.html shows it; points.csv, branches.csv, {}{}summary.json have the numbers\n",
+               zone_table(results), text.out, text.verdict ? "" : "gradients.csv, ",
+               wanted.per_sample ? "samples.csv and " : "and ");
   }
   return check && any_in(results, fail_on) ? ExitCode::zone_found : ExitCode::done;
 }
@@ -67,9 +82,13 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
   auto text = std::make_shared<AuditOptionsText>();
   command
       ->add_option("--model", text->study.model,
-                   "NET:FILE, a network and its safetensors checkpoint, e.g. lenet5:net.safetensors")
+                   "NET:FILE, a network and its safetensors checkpoint, e.g. lenet5:net.safetensors, or "
+                   "NET:init=torch (kaiming0, he): weights drawn from the seed")
       ->required();
-  command->add_option("--data", text->study.data, "mnist:FOLDER with the four IDX files, or glyphs[:COUNT]")
+  command
+      ->add_option(
+          "--data", text->study.data,
+          "mnist:FOLDER with the four IDX files, cifar10:PATH with the binary files, or glyphs[:COUNT]")
       ->required();
   command->add_option("--split", text->study.split, "train or test")
       ->capture_default_str()
@@ -91,13 +110,37 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->capture_default_str();
   command->add_flag("--shuffle", text->study.shuffle,
                     "Take the images in a random order drawn from the seed");
-  add_seed(*command, text->study.seed, "Seed of glyphs and shuffling");
+  add_seed(*command, text->study.seed, "Seed of glyphs, shuffling, drawn weights and random primes");
   command
       ->add_option("--batch-norm", text->batch_norm,
                    "evaluation (running statistics) or training (batch statistics)")
       ->capture_default_str()
       ->check(CLI::IsMember({"evaluation", "training"}));
-  command->add_option("--start-bits", text->study.reference.start_bits, "First precision of the reference")
+  command->add_flag("--per-sample", text->study.per_sample,
+                    "Also classify each image of a mini-batch as a point of its own (samples.csv)");
+  command
+      ->add_option("--engine", text->engine, "Reference engine: fast, or plain, the slow one that judges it")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"fast", "plain"}));
+  CLI::Option* verdict =
+      command->add_flag("--verdict", text->verdict, "Zones, causes and proofs only: no certified gradients");
+  command->add_flag("--gradient", text->gradient, "Certified gradients too (the default)")->excludes(verdict);
+  command
+      ->add_option("--proof", text->proof,
+                   "What proves equality: residue (random primes, chance of error below 2^-100, stated) or "
+                   "exact (nothing left to chance)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"residue", "exact"}));
+  command
+      ->add_option("--bits", text->study.reference.bits,
+                   "Correct bits of certified gradients, relative to each tensor's largest entry")
+      ->capture_default_str();
+  command
+      ->add_option("--memory", text->memory,
+                   "What points in work may take together, e.g. 4G; 0 for a quarter of the machine's. Never "
+                   "changes a result")
+      ->capture_default_str();
+  command->add_option("--start-bits", text->study.reference.start_bits, "Plain engine: first precision")
       ->capture_default_str();
   command
       ->add_option("--max-bits", text->study.reference.max_bits,
@@ -120,7 +163,9 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
       "  gradzone audit --model lenet5:net.safetensors --data glyphs:500 --format fp16,fp32 --choices "
       "native,beta=1000 --form composed\n"
       "  gradzone audit --model lenet5:net.safetensors --data glyphs:500 --choices native,native+relu=1 "
-      "--fail-on bifurcation");
+      "--fail-on bifurcation\n"
+      "  gradzone audit --model vgg11:init=kaiming0 --data cifar10:data/cifar10 --split train --batch 128 "
+      "--samples 31 --verdict");
   command->callback([text, &common, &exit_code] { exit_code = audit(*text, common); });
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "command.hpp"
+#include "gradzone/base/file.hpp"
 #include "gradzone/study/benchmark.hpp"
 #include "terminal.hpp"
 
@@ -10,26 +11,42 @@ namespace {
 
 struct BenchText {
   BenchOptions options;
-  std::string format = "fp32", choice = "native", form = "direct", backend = "cpu", engine = "plain";
-  int bits = 128;
+  ReferenceOptions reference;
+  std::string format = "fp32", choice = "native", choices = "native,minimal", form = "direct",
+              backend = "cpu", engine = "fast", init = "torch", json_file;
+  bool verdict = false;
 };
 
-void print(const std::string& bench, const BenchText& text, const std::string& detail,
-           const BenchTimes& times, bool json) {
-  if (json) {
-    fmt::print("{}\n", bench_json(bench, text.options, detail, times));
-    return;
+/// JSON to standard output ("-") or to a file.
+void write_json(const std::string& where, const std::string& json) {
+  if (where == "-") {
+    fmt::print("{}\n", json);
+  } else {
+    write_file_atomically(where, json + "\n");
   }
-  fmt::print("{} {} batch {}, {}: median {:.6f} s, minimum {:.6f} s, maximum {:.6f} s, {:.1f} samples/s\n",
-             bench, text.options.net, text.options.batch, detail, times.median(), times.seconds.front(),
-             times.seconds.back(), static_cast<double>(text.options.batch) / times.median());
+}
+
+std::string times_text(const BenchText& text, const BenchTimes& times) {
+  return fmt::format("{} batch {}: median {:.6f} s, minimum {:.6f} s, maximum {:.6f} s, {:.1f} samples/s",
+                     text.options.net, text.options.batch, times.median(), times.seconds.front(),
+                     times.seconds.back(), static_cast<double>(text.options.batch) / times.median());
 }
 
 void add_bench_options(CLI::App& command, BenchText& text) {
-  command.add_option("--net", text.options.net, "Network: lenet5, lenet5-bn, mlp:LAYERSxWIDTH")
+  command.add_option("--net", text.options.net, "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH")
       ->capture_default_str();
   command.add_option("--batch", text.options.batch, "Images in the mini-batch")->capture_default_str();
   command.add_option("--points,--repeats", text.options.repeats, "Timed repeats")->capture_default_str();
+  command.add_option("--init", text.init, "Weights: torch, kaiming0 or he")->capture_default_str();
+  command.add_option(
+      "--data", text.options.data,
+      "Real images, a mini-batch per repeat: mnist:FOLDER, cifar10:PATH; random ones if left out");
+  command.add_option("--threads", text.options.threads, "Threads to use; 0 for all")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  command.add_option("--json", text.json_file, "Write JSON to this file, or to standard output: -")
+      ->expected(0, 1)
+      ->default_str("-");
   add_seed(command, text.options.seed, "Seed of weights and images");
 }
 
@@ -38,7 +55,9 @@ void add_bench_options(CLI::App& command, BenchText& text) {
 void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   CLI::App* command = app.add_subcommand("bench", "Time gradients on this machine");
   command->require_subcommand(1);
-  command->footer("Examples:\n  gradzone bench step --format fp16\n  gradzone bench reference --threads 1");
+  command->footer(
+      "Examples:\n  gradzone bench step --format fp16\n"
+      "  gradzone bench reference --net vgg11 --engine fast --bits 106 --points 5 --threads 2 --json -");
   auto text = std::make_shared<BenchText>();
 
   CLI::App* step = command->add_subcommand("step", "One loss and gradient of the float program");
@@ -49,35 +68,59 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   step->add_option("--backend", text->backend, "cpu or reference")
       ->capture_default_str()
       ->check(CLI::IsMember({"cpu", "reference"}));
-  add_common(*step, common);
+  step->add_flag("--quiet,-q", common.quiet, "No progress");
   step->footer("Example:\n  gradzone bench step --net lenet5 --batch 32 --format fp16 --json");
   step->callback([text, &common, &exit_code] {
-    text->options.threads = common.threads;
+    text->options.initialisation = parse_initialisation(text->init);
     const Format format = parse_format(text->format);
     const Backend backend = text->backend == "cpu" ? Backend::cpu : Backend::reference;
-    ProgressLine progress("bench", "step", common.quiet || common.json);
+    ProgressLine progress("bench", "step", common.quiet || !text->json_file.empty());
     const BenchTimes times = bench_step(text->options, format, parse_choice(text->choice),
                                         parse_form(text->form), backend, progress.watch(common.stop));
-    print("step", *text,
-          fmt::format("{} {} {} {}", full_name(format), text->choice, text->form, text->backend), times,
-          common.json);
+    const std::string detail =
+        fmt::format("{} {} {} {}", full_name(format), text->choice, text->form, text->backend);
+    if (text->json_file.empty()) {
+      fmt::print("step {}, {}\n", detail, times_text(*text, times));
+    } else {
+      write_json(text->json_file, bench_json("step", text->options, detail, times));
+    }
     exit_code = ExitCode::done;
   });
 
-  CLI::App* reference = command->add_subcommand("reference", "One certified gradient");
+  CLI::App* reference =
+      command->add_subcommand("reference", "One real evaluation: branches, proof, gradients");
   add_bench_options(*reference, *text);
-  reference->add_option("--engine", text->engine, "plain")
+  reference->add_option("--engine", text->engine, "fast or plain")
       ->capture_default_str()
-      ->check(CLI::IsMember({"plain"}));
-  reference->add_option("--bits", text->bits, "First precision of the enclosures")->capture_default_str();
-  add_common(*reference, common);
-  reference->footer("Example:\n  gradzone bench reference --net lenet5 --points 5 --json");
+      ->check(CLI::IsMember({"fast", "plain"}));
+  reference->add_option("--bits", text->reference.bits, "Correct bits of the certified gradients")
+      ->capture_default_str();
+  reference->add_option("--choices", text->choices, "The set S")->capture_default_str();
+  reference->add_flag("--verdict", text->verdict, "No certified gradients: branches and proof only");
+  reference->add_flag("--quiet,-q", common.quiet, "No progress");
+  reference->footer(
+      "Examples:\n  gradzone bench reference --net lenet5 --points 5 --json\n"
+      "  gradzone bench reference --net vgg11 --batch 128 --verdict --data cifar10:data/cifar10 --threads 2");
   reference->callback([text, &common, &exit_code] {
-    text->options.threads = common.threads;
-    ProgressLine progress("bench", "gradient", common.quiet || common.json);
-    const BenchTimes times = bench_reference(text->options, text->bits, progress.watch(common.stop));
-    print("reference", *text, fmt::format("{} engine, {} bits", text->engine, text->bits), times,
-          common.json);
+    text->options.initialisation = parse_initialisation(text->init);
+    text->reference.engine = text->engine == "plain" ? Engine::plain : Engine::fast;
+    text->reference.work = text->verdict ? Work::verdict : Work::gradient;
+    // The plain engine's enclosures lose a few bits on the way: it starts above what is asked for.
+    text->reference.start_bits = std::max(text->reference.start_bits, text->reference.bits + 22);
+    text->reference.max_bits = std::max(text->reference.max_bits, text->reference.start_bits);
+    text->reference.seed = text->options.seed;
+    ProgressLine progress("bench", "point", common.quiet || !text->json_file.empty());
+    const ReferenceBench result = bench_reference(text->options, text->reference,
+                                                  parse_choices(text->choices), progress.watch(common.stop));
+    const std::string detail = fmt::format(
+        "{} engine, {}, {}", text->engine,
+        text->verdict ? "verdict" : fmt::format("gradient of {} bits", text->reference.bits), text->choices);
+    if (text->json_file.empty()) {
+      fmt::print("reference {}, {}; {} undecided\n  branches: {}\n", detail, times_text(*text, result.times),
+                 result.undecided, stages_text(result.stages));
+    } else {
+      write_json(text->json_file, bench_json(text->options, detail, result));
+    }
     exit_code = ExitCode::done;
   });
 }

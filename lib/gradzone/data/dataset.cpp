@@ -9,6 +9,7 @@
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/random.hpp"
+#include "gradzone/data/cifar10.hpp"
 #include "gradzone/data/glyphs.hpp"
 #include "gradzone/data/mnist.hpp"
 #include "gradzone/data/sha256.hpp"
@@ -43,12 +44,17 @@ const PixelTransform& symmetric_unit_transform() {
 
 Dataset::Dataset(std::string name, Shape image_shape, int classes, std::vector<std::uint8_t> pixels,
                  std::vector<int> labels, const PixelTransform& transform)
+    : Dataset(std::move(name), std::move(image_shape), classes, std::move(pixels), std::move(labels),
+              std::vector<PixelTransform>{transform}) {}
+
+Dataset::Dataset(std::string name, Shape image_shape, int classes, std::vector<std::uint8_t> pixels,
+                 std::vector<int> labels, std::vector<PixelTransform> transforms)
     : name_(std::move(name)),
       image_shape_(std::move(image_shape)),
       classes_(classes),
       pixels_(std::move(pixels)),
       labels_(std::move(labels)),
-      transform_(transform) {
+      transforms_(std::move(transforms)) {
   if (labels_.empty()) throw InputError(fmt::format("{}: there are no images", name_));
   const Index expected = element_count(image_shape_) * size();
   if (expected != static_cast<Index>(pixels_.size())) {
@@ -75,7 +81,9 @@ MiniBatch Dataset::batch(std::span<const Index> images) const {
   out.x.shape.insert(out.x.shape.begin(), static_cast<Index>(images.size()));
   out.x.data.reserve(static_cast<std::size_t>(element_count(out.x.shape)));
   for (const Index image : images) {
-    for (const std::uint8_t pixel : pixels(image)) out.x.data.push_back(transform_[pixel]);
+    const auto all = pixels(image);
+    const std::size_t plane = all.size() / transforms_.size();
+    for (std::size_t i = 0; i < all.size(); ++i) out.x.data.push_back(transforms_[i / plane][all[i]]);
     out.labels.push_back(label(image));
   }
   return out;
@@ -84,7 +92,8 @@ MiniBatch Dataset::batch(std::span<const Index> images) const {
 std::string Dataset::fingerprint() const {
   Sha256 hash;
   hash.update(fmt::format("{} {}\n", to_string(image_shape_), classes_));
-  for (const double v : transform_) hash.update(fmt::format("{:a} ", v));
+  for (const PixelTransform& transform : transforms_)
+    for (const double v : transform) hash.update(fmt::format("{:a} ", v));
   for (const int y : labels_) hash.update(fmt::format("{} ", y));
   hash.update(std::as_bytes(std::span(pixels_)));
   return hash.hex();
@@ -98,10 +107,12 @@ Dataset load_dataset(std::string_view spec, std::string_view split, std::uint64_
   const std::string_view kind = spec.substr(0, colon);
   const std::string_view rest = colon == std::string_view::npos ? std::string_view() : spec.substr(colon + 1);
   if (kind == "mnist" && !rest.empty()) return load_mnist(rest, split);
+  if (kind == "cifar10" && !rest.empty()) return load_cifar10(rest, split);
   if (spec == "glyphs")
     return draw_glyphs(split == "train" ? usual_train_glyphs : usual_test_glyphs, split, seed);
   if (kind == "glyphs") return draw_glyphs(parse_count(rest), split, seed);
-  throw UsageError(fmt::format("unknown data set \"{}\": write mnist:FOLDER, glyphs or glyphs:COUNT", spec));
+  throw UsageError(
+      fmt::format("unknown data set \"{}\": write mnist:FOLDER, cifar10:PATH, glyphs or glyphs:COUNT", spec));
 }
 
 std::vector<Index> sample_order(Index size, bool shuffle, std::uint64_t seed) {

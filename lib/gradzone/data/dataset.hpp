@@ -27,6 +27,9 @@ class Dataset {
   /// image.
   Dataset(std::string name, Shape image_shape, int classes, std::vector<std::uint8_t> pixels,
           std::vector<int> labels, const PixelTransform& transform);
+  /// With one transform per channel.
+  Dataset(std::string name, Shape image_shape, int classes, std::vector<std::uint8_t> pixels,
+          std::vector<int> labels, std::vector<PixelTransform> transforms);
 
   const std::string& name() const { return name_; }  ///< for people: "mnist train", "glyphs test"
   Index size() const { return static_cast<Index>(labels_.size()); }
@@ -49,12 +52,12 @@ class Dataset {
   int classes_ = 0;
   std::vector<std::uint8_t> pixels_;
   std::vector<int> labels_;
-  PixelTransform transform_;
+  std::vector<PixelTransform> transforms_;  ///< one for all channels, or one each
 };
 
-/// "mnist:FOLDER" (data/mnist.hpp), "glyphs" or "glyphs:COUNT" (data/glyphs.hpp); `split` is "train" or
-/// "test". The seed draws the glyphs; files do not depend on it. Throws UsageError for other texts,
-/// InputError for bad files.
+/// "mnist:FOLDER" (data/mnist.hpp), "cifar10:FOLDER" or "cifar10:FILE" (data/cifar10.hpp), "glyphs" or
+/// "glyphs:COUNT" (data/glyphs.hpp); `split` is "train" or "test". The seed draws the glyphs; files do not
+/// depend on it. Throws UsageError for other texts, InputError for bad files.
 Dataset load_dataset(std::string_view spec, std::string_view split, std::uint64_t seed);
 
 /// The order in which a run visits `size` images: 0, 1, 2, ... or a permutation that depends on the seed

@@ -28,7 +28,7 @@ TwoSum two_sum(double a, double b) {
 }
 
 Ball ball_of(const ParameterGradient& v, Index i) {
-  const Interval x = interval_of(v, i);
+  const MpfrInterval x = interval_of(v, i);
   Ball out;
   out.mid = BigFloat(std::max(mpfr_get_prec(x.low.get()), mpfr_get_prec(x.high.get())) + 2);
   mpfr_add(out.mid.get(), x.low.get(), x.high.get(), MPFR_RNDN);
@@ -93,6 +93,12 @@ Index CertifiedTensor::size() const {
 
 Enclosure CertifiedTensor::enclosure(Index i) const {
   return std::visit([i](const auto& entries) { return enclose_entry(entries, i); }, entries_);
+}
+
+double CertifiedTensor::radius(Index i) const {
+  if (const auto* fixed = std::get_if<ParameterGradient>(&entries_))
+    return std::ldexp(fixed->radius_of(i), fixed->radius_exponent) * slack;
+  return std::get<Tensor<Ball>>(entries_)[i].rad.to_double();
 }
 
 Ball CertifiedTensor::ball(Index i) const {

@@ -28,6 +28,8 @@ class CertifiedTensor {
   Index size() const;
   bool empty() const { return size() == 0; }
   Enclosure enclosure(Index i) const;
+  /// The radius around the whole midpoint, as a bound.
+  double radius(Index i) const;
   /// The same with all its bits.
   Ball ball(Index i) const;
 

@@ -134,6 +134,7 @@ class ForwardPass {
     for (Index i = 0; i < y_->size(); ++i) {
       std::uint8_t& code = branches.codes[static_cast<std::size_t>(i)];
       code = place(x()[i], f);
+      ++(code == unknown_branch ? out_.stages.undecided : out_.stages.mpfr);
       if (code == unknown_branch) code = known_code(i);
       if (code == unknown_branch) {
         out_.complete = false;
@@ -228,9 +229,10 @@ class ForwardPass {
     for (const WindowEntry& e : entries) {
       if (midpoint_less(value(*best), value(e))) best = &e;
     }
-    bool certain = true;
+    bool certain = true, by_structure = false;
     for (const WindowEntry& e : entries) {
       if (&e == best || (in_.use_structure && identity(e) == identity(*best))) {
+        by_structure = by_structure || &e != best;
         codes[e.position] = 1;
         continue;
       }
@@ -238,6 +240,7 @@ class ForwardPass {
       codes[e.position] = !order.is_known() ? unknown_branch : order.value() == 0 ? 1 : 0;
       certain = certain && order.is_known();
     }
+    ++(!certain ? out_.stages.undecided : by_structure ? out_.stages.structure : out_.stages.mpfr);
     if (certain) return;
     // Something may exceed what looked like the maximum: then that is not certain either.
     for (const WindowEntry& e : entries) {
@@ -335,6 +338,7 @@ class ForwardPass {
         if (s.is_known() && s.value() != 0) code = 0;
         if (!s.is_known() && code == 1) code = unknown_branch;
       }
+      ++(code == unknown_branch ? out_.stages.undecided : out_.stages.mpfr);
       if (code == unknown_branch) code = known_code(output);
       auto derivative = out_.table.all_of(parts);
       if (code == unknown_branch) {

@@ -8,6 +8,7 @@
 #include "gradzone/exact/arithmetic.hpp"
 #include "gradzone/exact/identity.hpp"
 #include "gradzone/exact/kink_rules.hpp"
+#include "gradzone/exact/stage_counts.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 
@@ -27,6 +28,7 @@ struct RealForward {
   std::vector<LayerBranches> branches;            ///< per node with a kink, in node order
   std::vector<std::vector<Identity>> identities;  ///< per node
   IdentityTable table;
+  StageCounts stages;    ///< of the branches settled here; those known before count as undecided
   bool complete = true;  ///< every branch, and the sign of every tied maximum, is certain
   bool met_tie =
       false;  ///< some kink at which the choices differ joined identities with a nonzero derivative

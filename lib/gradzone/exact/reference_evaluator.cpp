@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <optional>
@@ -29,6 +30,13 @@ const char* name(Proof proof) {
       return "exact";
   }
   return "";
+}
+
+std::string proof_text(const RealVerdict& verdict) {
+  const std::string proof = name(verdict.proof);
+  if (proof.empty() || std::isinf(verdict.log2_chance)) return proof;
+  // Rounded towards 0, so that the chance is not stated too small.
+  return fmt::format("{}(2^{})", proof, static_cast<int>(std::trunc(verdict.log2_chance)));
 }
 
 namespace {
@@ -83,6 +91,7 @@ class Evaluation {
   /// are of the first precision (valid enclosures all the same), on the branches that the last stage proved.
   void settle_branches() {
     forward_ = forward_at(options_.start_bits, nullptr);
+    verdict_.stages = forward_.stages;
     if (forward_.complete) return;
     std::vector<LayerBranches> known = forward_.branches;
     bool complete = false;
@@ -91,7 +100,14 @@ class Evaluation {
       complete = finer.complete;
       known = std::move(finer.branches);
     }
-    if (!complete && rational_forward()) known = rational_->branches;
+    const Index left = verdict_.stages.undecided;
+    if (!complete && rational_forward()) {
+      verdict_.stages.exact = left;
+      known = rational_->branches;
+    } else if (complete) {
+      verdict_.stages.mpfr += left;
+    }
+    if (complete || rational_) verdict_.stages.undecided = 0;
     forward_ = forward_at(options_.start_bits, &known);
   }
 

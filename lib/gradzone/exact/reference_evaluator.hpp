@@ -31,6 +31,8 @@ enum class Proof {
   exact,      ///< exact rational backward passes, one per group of equal logits, all vanish
 };
 const char* name(Proof proof);
+/// "structure", or "residue(2^-118)" where something was left to chance: the bound of its being wrong.
+std::string proof_text(const struct RealVerdict& verdict);
 
 enum class Agreement { equal, different, undecided };
 

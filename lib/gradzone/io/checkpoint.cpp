@@ -123,10 +123,15 @@ ModelSpec parse_model_spec(std::string_view text) {
     const std::string_view net = text.substr(0, colon);
     if (!find_net(net, BatchNorm::Mode::evaluation)) continue;
     if (colon + 1 == text.size()) break;
-    return {std::string(net), std::filesystem::path(text.substr(colon + 1))};
+    const std::string_view rest = text.substr(colon + 1);
+    constexpr std::string_view drawn = "init=";
+    if (rest.starts_with(drawn))
+      return {std::string(net), {}, parse_initialisation(rest.substr(drawn.size()))};
+    return {std::string(net), std::filesystem::path(rest), {}};
   }
   throw UsageError(
-      fmt::format("model \"{}\": write NETWORK:FILE, for example lenet5:model.safetensors; networks: {}"
+      fmt::format("model \"{}\": write NETWORK:FILE, for example lenet5:model.safetensors, or "
+                  "NETWORK:init=torch; networks: {}"
                   " and mlp:LAYERSxWIDTH",
                   text, fmt::join(net_names(), ", ")));
 }

@@ -10,17 +10,19 @@
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 #include "gradzone/io/safetensors.hpp"
+#include "gradzone/nets/initialise.hpp"
 
 namespace gradzone {
 
-/// What --model names: a network (nets/nets.hpp) and the file with its parameters.
+/// What --model names: a network (nets/nets.hpp) and the file with its parameters, or how they are drawn.
 struct ModelSpec {
   std::string net;
-  std::filesystem::path file;
+  std::filesystem::path file;                    ///< empty if they are drawn
+  std::optional<Initialisation> initialisation;  ///< "init=torch"
 };
 
-/// Reads "lenet5:FILE" or "mlp:3x256:FILE": the shortest leading part that names a network, a colon, a path.
-/// Throws UsageError listing the networks.
+/// Reads "lenet5:FILE", "mlp:3x256:FILE" or "vgg11:init=kaiming0": the shortest leading part that names a
+/// network, a colon, a path. Throws UsageError listing the networks.
 ModelSpec parse_model_spec(std::string_view text);
 
 /// The parameters of `graph`, matched by name. num_batches_tracked (which no gradient sees) is ignored.

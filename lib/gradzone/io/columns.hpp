@@ -22,6 +22,11 @@ struct ImageRow {
   std::string format;
   Thumbnail image;
 };
+struct SampleRow {
+  Index point = 0;
+  std::string format;
+  SampleRecord sample;
+};
 struct TimingRow {
   Index point = 0;
   std::string format;
@@ -55,6 +60,13 @@ void visit_columns(T& r, Visitor&& visit) {
   visit("float_sees", r.float_sees);
   visit("label", r.label);
   visit("predicted", r.predicted);
+  visit("branches_filter", r.stages.filter);
+  visit("branches_structure", r.stages.structure);
+  visit("branches_multiword", r.stages.multiword);
+  visit("branches_residue", r.stages.residue);
+  visit("branches_exact", r.stages.exact);
+  visit("branches_mpfr", r.stages.mpfr);
+  visit("branches_undecided", r.stages.undecided);
 }
 
 template <MaybeConst<BranchRecord> T, class Visitor>
@@ -94,6 +106,24 @@ void visit_columns(T& r, Visitor&& visit) {
   visit("flushed_share", r.flushed_share);
   visit("overflow_share", r.overflow_share);
   visit("angle", r.angle);
+}
+
+template <MaybeConst<SampleRow> T, class Visitor>
+void visit_columns(T& r, Visitor&& visit) {
+  visit("point", r.point);
+  visit("format", r.format);
+  visit("sample", r.sample.sample);
+  visit("image", r.sample.image);
+  visit("label", r.sample.label);
+  visit("zone", r.sample.zone);
+  visit("cause", r.sample.cause);
+  visit("cause_layer", r.sample.cause_layer);
+  visit("proof", r.sample.proof);
+  visit("witness", r.sample.witness);
+  visit("delta_real_lower", r.sample.delta_real_lower);
+  visit("delta_real_upper", r.sample.delta_real_upper);
+  visit("delta_float_inf", r.sample.delta_float_inf);
+  visit("float_sees", r.sample.float_sees);
 }
 
 template <MaybeConst<TieRow> T, class Visitor>

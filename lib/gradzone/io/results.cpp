@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <span>
 
@@ -91,6 +92,10 @@ Json census_json(const Census& census) {
   json["causes"] = census.causes;
   json["cause_layers"] = census.cause_layers;
   json["proofs"] = census.proofs;
+  json["branches"] = {{"filter", census.stages.filter},       {"structure", census.stages.structure},
+                      {"multiword", census.stages.multiword}, {"residue", census.stages.residue},
+                      {"exact", census.stages.exact},         {"mpfr", census.stages.mpfr},
+                      {"undecided", census.stages.undecided}};
   json["bifurcations"] = {{"float_sees", census.bifurcations_seen},
                           {"float_hides", census.bifurcations_hidden}};
   return json;
@@ -149,6 +154,10 @@ AuditResults load_from_files(const std::filesystem::path& folder) {
   for (auto& row : read_gradients_csv(text_of("gradients.csv"), path_of("gradients.csv").string())) {
     assembly.of(row.format, row.point).gradients.push_back(std::move(row));
   }
+  if (std::filesystem::exists(path_of("samples.csv"))) {
+    for (auto& row : read_table<SampleRow>(text_of("samples.csv"), path_of("samples.csv").string()))
+      assembly.of(row.format, row.point).samples.push_back(std::move(row.sample));
+  }
   return {configuration.dump(), std::move(assembly).take()};
 }
 
@@ -167,6 +176,8 @@ void export_results(const std::filesystem::path& folder, const AuditResults& res
   write_file_atomically(folder / "points.csv", points_csv(results));
   write_file_atomically(folder / "branches.csv", branches_csv(results));
   write_file_atomically(folder / "gradients.csv", gradients_csv(results));
+  if (const std::string samples = samples_csv(results); !samples.empty())
+    write_file_atomically(folder / "samples.csv", samples);
   write_file_atomically(folder / "summary.json", summary_json(results));
   write_file_atomically(folder / "timing.json", timing_json(results, run));
 }
@@ -193,6 +204,42 @@ std::string gradients_csv(const AuditResults& results) {
   });
 }
 
+std::string samples_csv(const AuditResults& results) {
+  const bool any = std::any_of(results.points.begin(), results.points.end(),
+                               [](const PointResult& p) { return !p.samples.empty(); });
+  if (!any) return {};
+  return table_csv<SampleRow>([&](auto write) {
+    for (const PointResult& result : results.points) {
+      for (const SampleRecord& sample : result.samples)
+        write(SampleRow{result.point.point, result.point.format, sample});
+    }
+  });
+}
+
+namespace {
+
+/// The zones of all samples of a format; nothing where none were asked for.
+void add_samples(Json& json, const AuditResults& results, const std::string& format) {
+  std::vector<PointRecord> samples;
+  for (const PointResult& result : results.points) {
+    if (result.point.format != format) continue;
+    for (const SampleRecord& s : result.samples) {
+      PointRecord& p = samples.emplace_back();
+      p.zone = s.zone;
+      p.cause = s.cause;
+      p.cause_layer = s.cause_layer;
+      p.proof = s.proof;
+      p.float_sees = s.float_sees;
+    }
+  }
+  if (samples.empty()) return;
+  Json census = census_json(take_census(samples));
+  census.erase("branches");
+  json["samples"] = std::move(census);
+}
+
+}  // namespace
+
 std::string summary_json(const AuditResults& results) {
   const Json configuration = parse_configuration(results.configuration, "summary.json");
   std::vector<PointRecord> points;
@@ -208,6 +255,7 @@ std::string summary_json(const AuditResults& results) {
     }
     Json& own = formats[format] = census_json(take_census(selected));
     add_thresholds(own, selected);
+    add_samples(own, results, format);
     thresholds[format] = own["thresholds"];
     confusion[format] = own["confusion"];
   }

@@ -35,8 +35,9 @@ struct RunTiming {
   int threads = 1;
 };
 
-/// Writes points.csv, branches.csv, gradients.csv, summary.json and timing.json, each atomically. Throws
-/// InputError where the folder cannot be written, InterruptedError on a full disk.
+/// Writes points.csv, branches.csv, gradients.csv, samples.csv (if samples were asked for), summary.json and
+/// timing.json, each atomically. Throws InputError where the folder cannot be written, InterruptedError on a
+/// full disk.
 void export_results(const std::filesystem::path& folder, const AuditResults& results, const RunTiming& run);
 
 /// The files' content. CSV follows RFC 4180 with lines ending in LF; doubles are written with the fewest
@@ -44,6 +45,8 @@ void export_results(const std::filesystem::path& folder, const AuditResults& res
 std::string points_csv(const AuditResults& results);
 std::string branches_csv(const AuditResults& results);
 std::string gradients_csv(const AuditResults& results);
+/// Empty if no samples were asked for.
+std::string samples_csv(const AuditResults& results);
 /// Zones, causes, thresholds and confusion: together, and for each format under "formats". Throws InputError
 /// if the configuration is not a JSON object with the keys above.
 std::string summary_json(const AuditResults& results);

@@ -20,11 +20,12 @@ namespace gradzone {
 namespace {
 
 constexpr int magic = 0x677A6F6E;  // "gzon", SQLite's application_id
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 const Table<PointRecord> points_table("points", Rows::one);
 const Table<BranchRecord> branches_table("branches", Rows::many);
 const Table<GradientRecord> gradients_table("gradients", Rows::many);
+const Table<SampleRow> samples_table("samples", Rows::many);
 const Table<TieRow> ties_table("ties", Rows::many);
 const Table<ImageRow> images_table("images", Rows::one);
 const Table<TimingRow> timing_table("timing", Rows::one);
@@ -67,7 +68,8 @@ void create_store(const std::filesystem::path& file, const std::string& configur
   insert.run();
   for (const std::string& sql :
        {points_table.create_sql(), branches_table.create_sql(), gradients_table.create_sql(),
-        ties_table.create_sql(), images_table.create_sql(), timing_table.create_sql()}) {
+        samples_table.create_sql(), ties_table.create_sql(), images_table.create_sql(),
+        timing_table.create_sql()}) {
     database.execute(sql);
   }
   database.execute(
@@ -112,6 +114,7 @@ struct ResultStore::State {
         insert_point(database, points_table.insert_sql()),
         insert_branch(database, branches_table.insert_sql()),
         insert_gradient(database, gradients_table.insert_sql()),
+        insert_sample(database, samples_table.insert_sql()),
         insert_tie(database, ties_table.insert_sql()),
         insert_image(database, images_table.insert_sql()),
         insert_timing(database, timing_table.insert_sql()) {}
@@ -120,8 +123,8 @@ struct ResultStore::State {
   std::mutex mutex;                  // the statements are used by one thread at a time
   sqlite::Database database;
   std::string configuration;
-  sqlite::Statement contains, insert_point, insert_branch, insert_gradient, insert_tie, insert_image,
-      insert_timing;
+  sqlite::Statement contains, insert_point, insert_branch, insert_gradient, insert_sample, insert_tie,
+      insert_image, insert_timing;
 };
 
 ResultStore::ResultStore(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -187,6 +190,10 @@ void ResultStore::put(const PointResult& result) {
     gradients_table.insert(state_->insert_gradient, gradient, position++);
   }
   position = 0;
+  for (const SampleRecord& sample : result.samples) {
+    samples_table.insert(state_->insert_sample, {point, format, sample}, position++);
+  }
+  position = 0;
   for (const TieWindow& tie : result.ties) {
     ties_table.insert(state_->insert_tie, {point, format, tie}, position++);
   }
@@ -208,6 +215,9 @@ AuditResults ResultStore::load() const {
   });
   gradients_table.for_each(database, [&](GradientRecord&& row) {
     assembly.of(row.format, row.point).gradients.push_back(std::move(row));
+  });
+  samples_table.for_each(database, [&](SampleRow&& row) {
+    assembly.of(row.format, row.point).samples.push_back(std::move(row.sample));
   });
   ties_table.for_each(
       database, [&](TieRow&& row) { assembly.of(row.format, row.point).ties.push_back(std::move(row.tie)); });

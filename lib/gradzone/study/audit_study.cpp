@@ -6,11 +6,13 @@
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 #include <tbb/version.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/version.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
@@ -19,7 +21,6 @@
 #include "gradzone/io/checkpoint.hpp"
 #include "gradzone/io/store.hpp"
 #include "gradzone/nets/nets.hpp"
-#include "gradzone/zones/auditor.hpp"
 #include "version.hpp"
 
 namespace gradzone {
@@ -41,11 +42,36 @@ std::string format_names(const std::vector<Format>& formats) {
 void check(const AuditStudy& s) {
   if (s.batch < 1) throw UsageError(fmt::format("--batch {}: a point holds at least one image", s.batch));
   if (s.samples < 0) throw UsageError(fmt::format("--samples {}: must not be negative", s.samples));
+  if (s.per_sample && s.batch < 2)
+    throw UsageError("--per-sample: points of one image are samples already; give --batch N with N > 1");
+  if (s.per_sample && s.batch_norm == BatchNorm::Mode::training) {
+    throw UsageError(
+        "--per-sample: with --batch-norm training a sample has no gradient of its own, the statistics are "
+        "the "
+        "batch's; leave one of the two out");
+  }
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
 }
 
 Graph load_graph(const AuditStudy& s) {
   return make_net(parse_model_spec(s.model).net, s.batch_norm);
+}
+
+/// What one point takes at most, roughly: float runs of every choice with their branches, and the reference's
+/// share of them in flight.
+std::int64_t bytes_of_point(const Graph& graph, const AuditStudy& s) {
+  std::int64_t activations = 0, parameters = 0;
+  for (const Node& node : graph.nodes()) activations += element_count(node.shape);
+  for (const ParameterSpec& p : graph.parameters()) parameters += element_count(p.shape);
+  const auto choices = static_cast<std::int64_t>(s.choices.size());
+  const std::int64_t in_group = std::min<std::int64_t>(s.batch, 16);
+  const std::int64_t certified = s.reference.work == Work::gradient ? choices * parameters * 40 : 0;
+  return s.batch * activations * (16 + 24 * choices) + in_group * activations * 100 +
+         choices * parameters * 16 + certified;
+}
+
+std::int64_t quarter_of_memory() {
+  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
 }
 
 void check_data_fits(const Graph& graph, const Dataset& data) {
@@ -85,6 +111,11 @@ std::string AuditStudy::command() const {
     out += fmt::format(" --start-bits {}", reference.start_bits);
   if (reference.max_bits != standard.max_bits) out += fmt::format(" --max-bits {}", reference.max_bits);
   if (!reference.exact) out += " --no-exact";
+  if (reference.engine != standard.engine) out += " --engine plain";
+  if (reference.work == Work::verdict) out += " --verdict";
+  if (reference.proof == ProofMode::exact) out += " --proof exact";
+  if (reference.bits != standard.bits) out += fmt::format(" --bits {}", reference.bits);
+  if (per_sample) out += " --per-sample";
   return out;
 }
 
@@ -93,9 +124,16 @@ LoadedStudy::LoadedStudy(AuditStudy study)
       graph_(load_graph(study_)),
       data_(load_dataset(study_.data, study_.split, study_.seed)) {
   const ModelSpec model = parse_model_spec(study_.model);
-  const std::vector<std::byte> bytes = read_file(model.file, largest_safetensors_file);
-  model_sha256_ = sha256_hex(bytes);
-  parameters_ = parameters_for(graph_, parse_safetensors(bytes, model.file.string()), model.file.string());
+  if (model.initialisation) {
+    parameters_ = initialise(graph_, *model.initialisation, study_.seed);
+    Sha256 hash;  // of the numbers drawn, as there is no file
+    for (const Tensor<double>& t : parameters_) hash.update(std::as_bytes(std::span(t.data)));
+    model_sha256_ = hash.hex();
+  } else {
+    const std::vector<std::byte> bytes = read_file(model.file, largest_safetensors_file);
+    model_sha256_ = sha256_hex(bytes);
+    parameters_ = parameters_for(graph_, parse_safetensors(bytes, model.file.string()), model.file.string());
+  }
   check_data_fits(graph_, data_);
   order_ = sample_order(data_.size(), study_.shuffle, study_.seed);
   const Index available = data_.size() / study_.batch;
@@ -111,7 +149,11 @@ std::string LoadedStudy::configuration() const {
   for (const Format f : study_.formats) formats.push_back(full_name(f));
   const Json reference{{"start_bits", study_.reference.start_bits},
                        {"max_bits", study_.reference.max_bits},
-                       {"exact", study_.reference.exact}};
+                       {"exact", study_.reference.exact},
+                       {"engine", study_.reference.engine == Engine::plain ? "plain" : "fast"},
+                       {"work", study_.reference.work == Work::verdict ? "verdict" : "gradient"},
+                       {"proof", study_.reference.proof == ProofMode::exact ? "exact" : "residue"},
+                       {"bits", study_.reference.bits}};
   const Json json{
       {"study", "audit"},
       {"command", study_.command()},
@@ -131,6 +173,7 @@ std::string LoadedStudy::configuration() const {
       {"batch_norm", study_.batch_norm == BatchNorm::Mode::training ? "training" : "evaluation"},
       {"rounding",
        "parameters and inputs are rounded to nearest even into each format; these numbers are the point"},
+      {"per_sample", study_.per_sample},
       {"reference", reference},
       {"versions", Json::parse(versions_json())}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace);  // paths need not be UTF-8
@@ -141,11 +184,34 @@ std::vector<Index> LoadedStudy::images_of(Index point) const {
   return {begin, begin + study_.batch};
 }
 
-PointResult LoadedStudy::audit(const Auditor& auditor, Index point) const {
+SampleRecord LoadedStudy::audit_sample(const Auditor& auditor, Index sample, Index image) const {
+  const PointRecord p = auditor.audit(data_.batch(std::span(&image, 1))).point;
+  return {sample,
+          image,
+          data_.label(image),
+          p.zone,
+          p.cause,
+          p.cause_layer,
+          p.proof,
+          p.witness,
+          p.delta_real_lower,
+          p.delta_real_upper,
+          p.delta_float_inf,
+          p.float_sees};
+}
+
+PointResult LoadedStudy::audit(const Auditors& auditors, Index point) const {
   const auto begin = Clock::now();
   const std::vector<Index> images = images_of(point);
   const MiniBatch batch = data_.batch(images);
-  PointResult result = auditor.audit(batch);
+  PointResult result = auditors.points->audit(batch);
+  if (auditors.samples) {
+    result.samples.resize(images.size());
+    parallel_for(static_cast<Index>(images.size()), [&](Index k) {
+      const std::size_t at = static_cast<std::size_t>(k);
+      result.samples[at] = audit_sample(*auditors.samples, k, images[at]);
+    });
+  }
   result.point.point = point;
   result.point.first = images[0];
   constexpr std::size_t labels_shown = 8;
@@ -167,11 +233,15 @@ AuditResults LoadedStudy::run(const std::filesystem::path& folder, int threads, 
     Index point;
   };
   const auto begin = Clock::now();
-  std::vector<std::unique_ptr<Auditor>> auditors;
+  std::vector<Auditors> auditors;
+  ReferenceOptions reference = study_.reference;
+  reference.seed = study_.seed;
   for (const Format format : study_.formats) {
-    auditors.push_back(std::make_unique<Auditor>(
-        graph_, parameters_,
-        AuditOptions{format, study_.form, study_.choices, study_.reference, study_.backend}));
+    AuditOptions options{format, study_.form, study_.choices, reference, study_.backend};
+    Auditors& both = auditors.emplace_back();
+    both.points = std::make_unique<Auditor>(graph_, parameters_, options);
+    options.reference.work = Work::verdict;
+    if (study_.per_sample) both.samples = std::make_unique<Auditor>(graph_, parameters_, options);
   }
   ResultStore store = ResultStore::open(folder, configuration());
   std::vector<Unit> pending;
@@ -185,14 +255,20 @@ AuditResults LoadedStudy::run(const std::filesystem::path& folder, int threads, 
   const int width = threads > 0 ? threads : tbb::this_task_arena::max_concurrency();
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
                                   static_cast<std::size_t>(width));
+  const auto audit_unit = [&](Index u) {
+    if (watch.stop.stop_requested()) return;
+    const Unit& unit = pending[static_cast<std::size_t>(u)];
+    store.put(audit(auditors[unit.format], unit.point));
+    const Index now = ++done;
+    if (watch.progress) watch.progress(now, total);
+  };
+  const std::int64_t memory = study_.memory > 0 ? study_.memory : quarter_of_memory();
+  // Where points are too large to be in memory side by side, the threads share each of them.
+  const bool side_by_side = bytes_of_point(graph_, study_) * width <= memory;
+  const Index units = static_cast<Index>(pending.size());
   tbb::task_arena(width).execute([&] {
-    parallel_for(static_cast<Index>(pending.size()), [&](Index u) {
-      if (watch.stop.stop_requested()) return;
-      const Unit& unit = pending[static_cast<std::size_t>(u)];
-      store.put(audit(*auditors[unit.format], unit.point));
-      const Index now = ++done;
-      if (watch.progress) watch.progress(now, total);
-    });
+    if (side_by_side) return parallel_for(units, audit_unit);
+    for (Index u = 0; u < units; ++u) audit_unit(u);
   });
   if (done < total) {
     throw InterruptedError(

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,14 @@
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 #include "gradzone/io/results.hpp"
+#include "gradzone/zones/auditor.hpp"
 
 namespace gradzone {
 
 /// What is audited. Texts are as on the command line; together they are the study's identity.
 struct AuditStudy {
-  std::string model;  ///< "lenet5:FILE"
-  std::string data;   ///< "mnist:FOLDER", "glyphs:COUNT"
+  std::string model;  ///< "lenet5:FILE", or "vgg11:init=kaiming0", drawn from the seed
+  std::string data;   ///< "mnist:FOLDER", "cifar10:PATH", "glyphs:COUNT"
   std::string split = "test";
   std::vector<Format> formats{{FormatId::fp32, Order::chain}};
   Form form = Form::direct;
@@ -30,7 +32,9 @@ struct AuditStudy {
   bool shuffle = false;
   std::uint64_t seed = 0;
   BatchNorm::Mode batch_norm = BatchNorm::Mode::evaluation;
-  ReferenceOptions reference;
+  bool per_sample = false;     ///< classify each image of a mini-batch as a point of its own, too
+  ReferenceOptions reference;  ///< its seed is the study's
+  std::int64_t memory = 0;     ///< bytes that points may take together; 0: a quarter of the machine's
   Backend backend = Backend::cpu;
 
   /// The command line that asks for this study (without output folder and threads, which change no result).
@@ -57,7 +61,12 @@ class LoadedStudy {
 
  private:
   std::vector<Index> images_of(Index point) const;
-  PointResult audit(const class Auditor& auditor, Index point) const;
+  /// Of one format: for the points, and for the samples in them if they are asked for.
+  struct Auditors {
+    std::unique_ptr<Auditor> points, samples;
+  };
+  PointResult audit(const Auditors& auditors, Index point) const;
+  SampleRecord audit_sample(const Auditor& auditor, Index sample, Index image) const;
 
   AuditStudy study_;
   Graph graph_;

@@ -1,16 +1,20 @@
 #include "gradzone/study/benchmark.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/random.hpp"
-#include "gradzone/exact/reference_evaluator.hpp"
+#include "gradzone/data/dataset.hpp"
+#include "gradzone/exact/real_evaluator.hpp"
 #include "gradzone/nets/initialise.hpp"
 #include "gradzone/nets/nets.hpp"
 #include "gradzone/study/audit_study.hpp"
@@ -30,8 +34,42 @@ MiniBatch random_batch(const Graph& graph, const BenchOptions& options) {
   return batch;
 }
 
-template <class Work>
-BenchTimes measure(const BenchOptions& options, const Watch& watch, Work&& work) {
+/// `count` mini-batches: of the data set's first images, over and over, or of random ones.
+std::vector<MiniBatch> batches(const Graph& graph, const BenchOptions& options, int count) {
+  if (options.data.empty()) return {random_batch(graph, options)};
+  const Dataset data = load_dataset(options.data, "train", options.seed);
+  if (data.image_shape() != graph.input_shape())
+    throw UsageError(fmt::format("--data {}: images of shape {}, but {} takes {}", options.data,
+                                 to_string(data.image_shape()), graph.name(),
+                                 to_string(graph.input_shape())));
+  std::vector<MiniBatch> out;
+  for (int k = 0; k < count; ++k) {
+    std::vector<Index> images;
+    for (Index n = 0; n < options.batch; ++n) images.push_back((k * options.batch + n) % data.size());
+    out.push_back(data.batch(images));
+  }
+  return out;
+}
+
+double fewest_correct_bits(const RealVerdict& verdict) {
+  double fewest = std::numeric_limits<double>::infinity();
+  if (verdict.gradients.empty()) return 0;
+  for (const CertifiedTensor& tensor : *verdict.gradients.front()) {
+    double largest = 0, radius = 0;
+    for (Index i = 0; i < tensor.size(); ++i) {
+      const Enclosure e = tensor.enclosure(i);
+      largest = std::max(largest, std::fabs(e.high));
+      // What the two doubles leave out is no error of the enclosure.
+      radius = std::max(radius, tensor.radius(i));
+    }
+    if (radius > 0) fewest = std::min(fewest, std::floor(std::log2(largest / radius)));
+  }
+  return std::isinf(fewest) ? 0 : fewest;
+}
+
+/// work(k) is repeat k; work(0) also comes before the timed ones.
+template <class Unit>
+BenchTimes measure(const BenchOptions& options, const Watch& watch, Unit&& work) {
   if (options.repeats < 1 || options.batch < 1)
     throw UsageError("a benchmark needs a positive batch and repeats");
   const int width = options.threads > 0 ? options.threads : tbb::this_task_arena::max_concurrency();
@@ -39,11 +77,11 @@ BenchTimes measure(const BenchOptions& options, const Watch& watch, Work&& work)
                                   static_cast<std::size_t>(width));
   BenchTimes times;
   tbb::task_arena(width).execute([&] {
-    work();
+    work(0);
     for (int r = 0; r < options.repeats; ++r) {
       if (watch.stop.stop_requested()) throw InterruptedError("the benchmark was interrupted");
       const auto begin = std::chrono::steady_clock::now();
-      work();
+      work(r);
       times.seconds.push_back(
           std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
       if (watch.progress) watch.progress(r + 1, options.repeats);
@@ -64,33 +102,78 @@ BenchTimes bench_step(const BenchOptions& options, Format format, const Choice& 
                       Backend backend, const Watch& watch) {
   const Graph graph = make_net(options.net, BatchNorm::Mode::training);
   const auto evaluator =
-      make_float_evaluator(graph, initialise(graph, Initialisation::torch, options.seed), format, backend);
-  const MiniBatch batch = random_batch(graph, options);
-  return measure(options, watch, [&] { evaluator->run(batch, choice, form); });
+      make_float_evaluator(graph, initialise(graph, options.initialisation, options.seed), format, backend);
+  const MiniBatch batch = batches(graph, options, 1)[0];
+  return measure(options, watch, [&](int) { evaluator->run(batch, choice, form); });
 }
 
-BenchTimes bench_reference(const BenchOptions& options, int bits, const Watch& watch) {
+ReferenceBench bench_reference(const BenchOptions& options, const ReferenceOptions& reference,
+                               const std::vector<Choice>& choices, const Watch& watch) {
+  ReferenceBench out;
   const Graph graph = make_net(options.net, BatchNorm::Mode::evaluation);
-  const ReferenceEvaluator reference(
-      graph, initialise(graph, Initialisation::torch, options.seed),
-      {.start_bits = bits, .max_bits = std::max(bits, ReferenceOptions{}.max_bits)});
-  const MiniBatch batch = random_batch(graph, options);
-  return measure(options, watch, [&] { reference.evaluate(batch, {Choice{}}); });
+  const Parameters parameters = initialise(graph, options.initialisation, options.seed);
+  const std::vector<MiniBatch> points = batches(graph, options, options.repeats);
+  const auto begin = std::chrono::steady_clock::now();
+  const auto evaluator = make_real_evaluator(graph, parameters, reference);
+  out.prepare_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  std::vector<RealVerdict> verdicts(points.size());
+  out.times = measure(options, watch, [&](int k) {
+    const std::size_t at = static_cast<std::size_t>(k) % points.size();
+    verdicts[at] = evaluator->evaluate(points[at], choices);
+    if (verdicts[at].gradients.empty()) return;
+    if (at > 0) verdicts[at].gradients.resize(0);  // one point's gradients are enough to look at
+  });
+  for (const RealVerdict& v : verdicts) {
+    out.stages += v.stages;
+    out.bits_used = std::max(out.bits_used, v.bits_used);
+    out.undecided += v.agreement == Agreement::undecided;
+  }
+  out.correct_bits = fewest_correct_bits(verdicts.front());
+  return out;
 }
+
+namespace {
+
+nlohmann::ordered_json common_json(const std::string& bench, const BenchOptions& options,
+                                   const std::string& detail, const BenchTimes& times) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return {{"bench", bench},
+          {"net", options.net},
+          {"data", options.data.empty() ? "random" : options.data},
+          {"init", name(options.initialisation)},
+          {"seed", options.seed},
+          {"detail", detail},
+          {"batch", options.batch},
+          {"threads", options.threads},
+          {"repeats", options.repeats},
+          {"median_s", times.median()},
+          {"minimum_s", times.seconds.front()},
+          {"maximum_s", times.seconds.back()},
+          {"samples_per_s", static_cast<double>(options.batch) / times.median()},
+          {"peak_memory_mib", usage.ru_maxrss / 1024}};
+}
+
+}  // namespace
 
 std::string bench_json(const std::string& bench, const BenchOptions& options, const std::string& detail,
                        const BenchTimes& times) {
-  const nlohmann::ordered_json json{{"bench", bench},
-                                    {"net", options.net},
-                                    {"detail", detail},
-                                    {"batch", options.batch},
-                                    {"threads", options.threads},
-                                    {"repeats", options.repeats},
-                                    {"median_s", times.median()},
-                                    {"minimum_s", times.seconds.front()},
-                                    {"maximum_s", times.seconds.back()},
-                                    {"samples_per_s", static_cast<double>(options.batch) / times.median()},
-                                    {"versions", nlohmann::ordered_json::parse(versions_json())}};
+  nlohmann::ordered_json json = common_json(bench, options, detail, times);
+  json["versions"] = nlohmann::ordered_json::parse(versions_json());
+  return json.dump(2);
+}
+
+std::string bench_json(const BenchOptions& options, const std::string& detail, const ReferenceBench& result) {
+  nlohmann::ordered_json json = common_json("reference", options, detail, result.times);
+  const StageCounts& s = result.stages;
+  json["prepare_s"] = result.prepare_seconds;
+  json["branches"] = {{"filter", s.filter},      {"structure", s.structure}, {"multiword", s.multiword},
+                      {"residue", s.residue},    {"exact", s.exact},         {"mpfr", s.mpfr},
+                      {"undecided", s.undecided}};
+  json["bits_used"] = result.bits_used;
+  json["correct_bits"] = result.correct_bits;
+  json["undecided"] = result.undecided;
+  json["versions"] = nlohmann::ordered_json::parse(versions_json());
   return json.dump(2);
 }
 

@@ -8,6 +8,9 @@
 #include "gradzone/base/progress.hpp"
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/eval/float_evaluator.hpp"
+#include "gradzone/exact/reference_options.hpp"
+#include "gradzone/exact/stage_counts.hpp"
+#include "gradzone/nets/initialise.hpp"
 
 namespace gradzone {
 
@@ -16,7 +19,9 @@ struct BenchOptions {
   Index batch = 1;
   int repeats = 10;        ///< timed units, after one that is not timed
   int threads = 1;         ///< 0: all
-  std::uint64_t seed = 0;  ///< of weights (initialisation `torch`) and images (uniform in [-1, 1])
+  std::uint64_t seed = 0;  ///< of weights and images
+  Initialisation initialisation = Initialisation::torch;
+  std::string data;  ///< empty: images uniform in [-1, 1]; else a data set of which repeat k takes batch k
 };
 
 /// Seconds of every repeat, sorted.
@@ -29,11 +34,24 @@ struct BenchTimes {
 BenchTimes bench_step(const BenchOptions& options, Format format, const Choice& choice, Form form,
                       Backend backend, const Watch& watch = {});
 
-/// One certified gradient by the plain reference engine, branches included, starting at `bits` bits.
-BenchTimes bench_reference(const BenchOptions& options, int bits, const Watch& watch = {});
+struct ReferenceBench {
+  BenchTimes times;
+  StageCounts stages;          ///< of all repeats together
+  int bits_used = 0;           ///< highest precision of any of them
+  int undecided = 0;           ///< repeats without a verdict
+  double prepare_seconds = 0;  ///< what the engine does once per checkpoint
+  double correct_bits = 0;  ///< of the certified gradients: the fewest of any tensor, relative to its largest
+                            ///< entry; 0 without gradients
+};
 
-/// {"bench": name, "net": ..., "median": seconds, "minimum", "maximum", "samples_per_second", ...}
+/// One real evaluation: branches, agreement of the choices, and certified gradients if they are asked for.
+ReferenceBench bench_reference(const BenchOptions& options, const ReferenceOptions& reference,
+                               const std::vector<Choice>& choices, const Watch& watch = {});
+
+/// {"bench": name, "net": ..., "median_s": seconds, "minimum_s", "maximum_s", "samples_per_s", ...,
+/// "peak_memory_mib": of the process}
 std::string bench_json(const std::string& bench, const BenchOptions& options, const std::string& detail,
                        const BenchTimes& times);
+std::string bench_json(const BenchOptions& options, const std::string& detail, const ReferenceBench& result);
 
 }  // namespace gradzone

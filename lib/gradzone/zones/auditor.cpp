@@ -88,7 +88,7 @@ struct Auditor::State {
         graph(g.with_scalars_of(options.format.id)),
         parameters(round_to_format(p, options.format.id)),
         floats(make_float_evaluator(graph, parameters, options.format, options.backend)),
-        reference(graph, parameters, options.reference) {
+        reference(make_real_evaluator(graph, parameters, options.reference)) {
     for (const Choice& choice : options.choices)
       choices.push_back(round_to_scalars(choice, options.format.id));
     rules = kink_rules(graph, choices);
@@ -123,7 +123,7 @@ struct Auditor::State {
   Graph graph;
   Parameters parameters;
   std::unique_ptr<FloatEvaluator> floats;
-  ReferenceEvaluator reference;
+  std::unique_ptr<RealEvaluator> reference;
   std::vector<Choice> choices;  ///< options.choices as the format's float program sees their numbers
   std::vector<std::vector<KinkRule>> rules;
 };
@@ -142,7 +142,7 @@ PointResult Auditor::audit(const MiniBatch& unrounded) const {
   validate(state_->graph, unrounded);
   const MiniBatch batch = round_to_format(unrounded, options.format.id);
   const std::vector<FloatRun> runs = state_->run_all(batch, options.form);
-  const RealVerdict verdict = state_->reference.evaluate(batch, state_->choices);
+  const RealVerdict verdict = state_->reference->evaluate(batch, state_->choices);
   const FloatDifference floats = largest_difference(runs);
 
   PointResult result;
@@ -151,7 +151,8 @@ PointResult Auditor::audit(const MiniBatch& unrounded) const {
   point.format = full_name(options.format);
   point.form = name(options.form);
   point.choices = names(options.choices);
-  point.proof = name(verdict.proof);
+  point.proof = proof_text(verdict);
+  point.stages = verdict.stages;
   point.witness = verdict.witness;
   point.delta_real_lower = verdict.lower;
   point.delta_real_upper = verdict.upper;

@@ -7,7 +7,7 @@
 
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/eval/float_evaluator.hpp"
-#include "gradzone/exact/reference_evaluator.hpp"
+#include "gradzone/exact/real_evaluator.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 #include "gradzone/zones/record.hpp"

@@ -42,7 +42,8 @@ Census take_census(std::span<const PointRecord> points) {
       ++census.causes[point.cause];
       ++census.cause_layers[point.cause][point.cause_layer];
     }
-    if (!point.proof.empty()) ++census.proofs[point.proof];
+    if (!point.proof.empty()) ++census.proofs[point.proof.substr(0, point.proof.find('('))];
+    census.stages += point.stages;
     if (point.zone == Zone::bifurcation) {
       ++(point.float_sees ? census.bifurcations_seen : census.bifurcations_hidden);
     }

@@ -35,9 +35,10 @@ struct Census {
   std::array<Frequency, 4> zones;       ///< in the order of all_zones; see zone()
   std::map<std::string, Index> causes;  ///< cause -> points
   std::map<std::string, std::map<std::string, Index>> cause_layers;  ///< cause -> first layer -> points
-  std::map<std::string, Index> proofs;                               ///< how Delta_R was decided -> points
-  Index bifurcations_seen = 0;    ///< bifurcation points whose float gradients differ
-  Index bifurcations_hidden = 0;  ///< bifurcation points whose float gradients agree
+  std::map<std::string, Index> proofs;  ///< how Delta_R was decided (without chances) -> points
+  StageCounts stages;                   ///< which stage of the reference settled how many branches
+  Index bifurcations_seen = 0;          ///< bifurcation points whose float gradients differ
+  Index bifurcations_hidden = 0;        ///< bifurcation points whose float gradients agree
 
   const Frequency& zone(Zone z) const { return zones[static_cast<std::size_t>(z)]; }
 };

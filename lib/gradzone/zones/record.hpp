@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gradzone/base/tensor.hpp"
+#include "gradzone/exact/stage_counts.hpp"
 
 namespace gradzone {
 
@@ -30,7 +31,8 @@ struct PointRecord {
       cause;  ///< compensation: rounding | false tie | lost tie | cancellation | non-finite; else empty
   std::string cause_layer;  ///< the first layer, in forward order, with that cause; else empty
   std::string
-      proof;  ///< how Delta_R was decided: branches | structure | exact | enclosure; empty if undecided
+      proof;  ///< how Delta_R was decided: branches | structure | residue | exact | enclosure, with the bound
+              ///< of the chance of an error where there is one, "residue(2^-118)"; empty if undecided
   std::string witness;  ///< bifurcation: "features.0.weight[12]" with an enclosure excluding 0; else empty
   double delta_real_lower = 0, delta_real_upper = 0;  ///< proven bounds of Delta_R
   double delta_float_inf =
@@ -40,6 +42,7 @@ struct PointRecord {
       0;  ///< boustany2024: sum over tensors of the inf-norm of the difference, largest over pairs
   double stat_l1 = 0;       ///< boustany2024: sum over tensors of the 1-norm
   int bits_used = 0;        ///< highest precision the reference needed
+  StageCounts stages;       ///< which stage of the reference settled how many branches
   bool float_sees = false;  ///< the float gradients differ (Delta_F != 0)
   std::string label;        ///< the label or labels of the mini-batch's first images: "7" for a sample
   int predicted = -1;       ///< argmax of the first image's float logits
@@ -73,6 +76,18 @@ struct GradientRecord {
   double angle = 0;  ///< radians between the float and the real tensor
 };
 
+/// One row of samples.csv: an image of a mini-batch, classified as a point of its own.
+struct SampleRecord {
+  Index sample = 0;  ///< position in the mini-batch
+  Index image = 0;   ///< index in the data set's file order
+  int label = -1;
+  Zone zone = Zone::undecided;
+  std::string cause, cause_layer, proof, witness;     ///< as in PointRecord
+  double delta_real_lower = 0, delta_real_upper = 0;  ///< as in PointRecord
+  double delta_float_inf = 0;
+  bool float_sees = false;
+};
+
 /// A rectangle of the input picture in pixels, half-open; empty when the input is not a picture.
 struct PixelBox {
   Index x0 = 0, y0 = 0, x1 = 0, y1 = 0;
@@ -104,9 +119,10 @@ struct PointResult {
   PointRecord point;
   std::vector<BranchRecord> branches;
   std::vector<GradientRecord> gradients;
-  std::vector<TieWindow> ties;  ///< at most a few hundred
-  Thumbnail image;              ///< empty unless the input is an image
-  double seconds = 0;           ///< kept apart: goes to timing.json alone
+  std::vector<SampleRecord> samples;  ///< of a mini-batch, if they are asked for
+  std::vector<TieWindow> ties;        ///< at most a few hundred
+  Thumbnail image;                    ///< empty unless the input is an image
+  double seconds = 0;                 ///< kept apart: goes to timing.json alone
 };
 
 }  // namespace gradzone

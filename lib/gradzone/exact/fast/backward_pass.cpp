@@ -91,15 +91,15 @@ class BackwardPass {
     const Extent in = x().extent(), out = dy_.extent();
     const std::vector<std::uint8_t> zero = codes();
     const FixedValues& norms = forward_.values(id_);
-    std::vector<Interval> dx(static_cast<std::size_t>(in.images * in.size()), Interval::exactly(0));
+    std::vector<MpfrInterval> dx(static_cast<std::size_t>(in.images * in.size()), MpfrInterval::exactly(0));
     for (Index o = 0; o < out.images * out.size(); ++o) {
-      const Interval g = interval_of(dy_, o);
+      const MpfrInterval g = interval_of(dy_, o);
       for (const WindowEntry& e : window_entries(op.window, in.h, in.w, o / out.w % out.h, o % out.w)) {
         const Index at = o / out.area() * in.area() + e.offset;
-        const Interval factor = zero[static_cast<std::size_t>(o)] == 1
-                                    ? Interval::exactly(choice_.normpool_at_0)
-                                    : divide(interval_of(x(), at), interval_of(norms, o), bits);
-        Interval& sum = dx[static_cast<std::size_t>(at)];
+        const MpfrInterval factor = zero[static_cast<std::size_t>(o)] == 1
+                                        ? MpfrInterval::exactly(choice_.normpool_at_0)
+                                        : divide(interval_of(x(), at), interval_of(norms, o), bits);
+        MpfrInterval& sum = dx[static_cast<std::size_t>(at)];
         sum = gradzone::add(sum, gradzone::multiply(g, factor, bits), bits);
       }
     }
@@ -111,18 +111,18 @@ class BackwardPass {
   void operator()(const BatchNorm& op) {
     const int bits = field_.interval_bits();
     const ChannelStatistics& s = forward_.statistics(id_);
-    const Interval count = Interval::exactly(static_cast<double>(dy_.extent().pixels()));
-    std::vector<Interval> minus_mean, dw, scale, of_centred, constant;
-    for (const Interval& mean : s.mean) minus_mean.push_back(negate(mean));
+    const MpfrInterval count = MpfrInterval::exactly(static_cast<double>(dy_.extent().pixels()));
+    std::vector<MpfrInterval> minus_mean, dw, scale, of_centred, constant;
+    for (const MpfrInterval& mean : s.mean) minus_mean.push_back(negate(mean));
     const FixedValues centred = field_.add_per_channel(x(), minus_mean);
-    const std::vector<Interval> sum_g = field_.channel_sums(dy_);
-    const std::vector<Interval> sum_gx = field_.channel_sums(field_.multiply(dy_, centred));
+    const std::vector<MpfrInterval> sum_g = field_.channel_sums(dy_);
+    const std::vector<MpfrInterval> sum_gx = field_.channel_sums(field_.multiply(dy_, centred));
     for (std::size_t c = 0; c < static_cast<std::size_t>(op.channels); ++c) {
-      const Interval& inverse = s.inverse_deviation[c];
+      const MpfrInterval& inverse = s.inverse_deviation[c];
       dw.push_back(gradzone::multiply(inverse, sum_gx[c], bits));
-      scale.push_back(gradzone::multiply(Interval::exactly(net_.parameter(id_, 0)[static_cast<Index>(c)]),
+      scale.push_back(gradzone::multiply(MpfrInterval::exactly(net_.parameter(id_, 0)[static_cast<Index>(c)]),
                                          inverse, bits));
-      const Interval mean_gx = divide(dw[c], count, bits), mean_g = divide(sum_g[c], count, bits);
+      const MpfrInterval mean_gx = divide(dw[c], count, bits), mean_g = divide(sum_g[c], count, bits);
       of_centred.push_back(
           negate(gradzone::multiply(scale[c], gradzone::multiply(inverse, mean_gx, bits), bits)));
       constant.push_back(negate(gradzone::multiply(scale[c], mean_g, bits)));
@@ -141,7 +141,8 @@ class BackwardPass {
   void operator()(const Add& op) {
     if (wanted(0)) accumulate(0, dy_);
     if (!wanted(1)) return;
-    const std::vector<Interval> minus(static_cast<std::size_t>(dy_.extent().channels), Interval::exactly(-1));
+    const std::vector<MpfrInterval> minus(static_cast<std::size_t>(dy_.extent().channels),
+                                          MpfrInterval::exactly(-1));
     accumulate(1, op.subtract ? field_.scale_channels(dy_, minus) : dy_);
   }
 

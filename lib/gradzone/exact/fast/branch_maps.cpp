@@ -126,9 +126,9 @@ SparseMap max_pool_gradient_map(const MaxPool2d& op, const Choice& choice, const
   // Weights of an argmax set of each size, of its first member and of the others; -1: not made yet.
   std::vector<int> of_first(static_cast<std::size_t>(size) + 1, -1), of_others = of_first;
   const auto prepare = [&](std::size_t count) {
-    const Interval share =
-        divide(Interval::exactly(beta), Interval::exactly(static_cast<double>(count)), bits);
-    const Interval native = subtract(Interval::exactly(1), Interval::exactly(beta), bits + 1200);
+    const MpfrInterval share =
+        divide(MpfrInterval::exactly(beta), MpfrInterval::exactly(static_cast<double>(count)), bits);
+    const MpfrInterval native = subtract(MpfrInterval::exactly(1), MpfrInterval::exactly(beta), bits + 1200);
     of_first[count] = scatter.map().weight(add(share, native, bits + 1200));
     of_others[count] = scatter.map().weight(share);
   };
@@ -154,9 +154,9 @@ SparseMap max_pool_gradient_map(const MaxPool2d& op, const Choice& choice, const
 
 namespace {
 
-Interval share_of(const Window& window, int bits) {
-  return divide(Interval::exactly(1),
-                Interval::exactly(static_cast<double>(window.kernel_h * window.kernel_w)), bits);
+MpfrInterval share_of(const Window& window, int bits) {
+  return divide(MpfrInterval::exactly(1),
+                MpfrInterval::exactly(static_cast<double>(window.kernel_h * window.kernel_w)), bits);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ Size upper_size(const ParameterGradient& v, Index i) {
 }
 
 /// Bounds of |x| over the interval, rounded outwards.
-std::pair<double, double> absolute_bounds(const Interval& x) {
+std::pair<double, double> absolute_bounds(const MpfrInterval& x) {
   const double low = std::fabs(mpfr_get_d(x.low.get(), x.low.sign() < 0 ? MPFR_RNDD : MPFR_RNDU)),
                high = std::fabs(mpfr_get_d(x.high.get(), x.high.sign() < 0 ? MPFR_RNDD : MPFR_RNDU));
   double inner = 0;

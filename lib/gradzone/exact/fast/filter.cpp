@@ -24,7 +24,7 @@ Certain<int> judge(double difference, double error) {
 struct Approximation {
   double mid = 0, radius = 0;
 };
-Approximation approximate(const Interval& v) {
+Approximation approximate(const MpfrInterval& v) {
   Approximation out;
   out.mid = mpfr_get_d(v.low.get(), MPFR_RNDN);
   BigFloat distance(64);
@@ -108,7 +108,7 @@ DoubleValues DoubleField::apply(const SparseMap& map, const Values& x, const Pix
   for (std::size_t i = 0; i + 1 < map.first.size(); ++i)
     most_terms = std::max(most_terms, map.first[i + 1] - map.first[i]);
   std::vector<Approximation> weights;
-  for (const Interval& w : map.weights) weights.push_back(approximate(w));
+  for (const MpfrInterval& w : map.weights) weights.push_back(approximate(w));
   Values y{Tensor<double>(map.shape), Radii(map.shape)};
   const bool exact = map.selects();
   for_each_plane(y.extent(), [&](Index, Index begin, Index end) {
@@ -162,13 +162,13 @@ DoubleValues DoubleField::add(const Values& a, const Values& b, bool subtract) c
   return y;
 }
 
-DoubleValues DoubleField::scale_channels(const Values& x, const std::vector<Interval>& scale) const {
+DoubleValues DoubleField::scale_channels(const Values& x, const std::vector<MpfrInterval>& scale) const {
   return apply(channel_map(x.shape(), scale), x, {});
 }
 
-DoubleValues DoubleField::add_per_channel(const Values& x, const std::vector<Interval>& numbers) const {
+DoubleValues DoubleField::add_per_channel(const Values& x, const std::vector<MpfrInterval>& numbers) const {
   std::vector<Approximation> terms;
-  for (const Interval& v : numbers) terms.push_back(approximate(v));
+  for (const MpfrInterval& v : numbers) terms.push_back(approximate(v));
   Values y = x;
   const Extent e = x.extent();
   Radii extra(x.shape());

@@ -36,8 +36,8 @@ class DoubleField {
   Values forward(const LinearLayer& layer, const Values& x) const;
   Values apply(const SparseMap& map, const Values& x, const PixelRule& rule) const;
   Values add(const Values& a, const Values& b, bool subtract) const;
-  Values scale_channels(const Values& x, const std::vector<Interval>& scale) const;
-  Values add_per_channel(const Values& x, const std::vector<Interval>& numbers) const;
+  Values scale_channels(const Values& x, const std::vector<MpfrInterval>& scale) const;
+  Values add_per_channel(const Values& x, const std::vector<MpfrInterval>& numbers) const;
   Values concatenate(const std::vector<const Values*>& parts) const;
   Values reshaped(Values v, const Shape& shape) const;
 

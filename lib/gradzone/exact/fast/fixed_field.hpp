@@ -20,7 +20,7 @@ class FixedField {
   int interval_bits() const { return limb_bits * limbs_ + 64; }
 
   Values input(const Tensor<double>& x) const { return fixed_values(x, limbs_); }
-  Values input(const Shape& shape, const std::vector<Interval>& entries) const {
+  Values input(const Shape& shape, const std::vector<MpfrInterval>& entries) const {
     return fixed_values(shape, entries, limbs_);
   }
   Values forward(const LinearLayer& layer, const Values& x) const {
@@ -33,10 +33,10 @@ class FixedField {
     return gradzone::add(a, b, subtract, limbs_);
   }
   Values multiply(const Values& a, const Values& b) const { return gradzone::multiply(a, b, limbs_); }
-  Values scale_channels(const Values& x, const std::vector<Interval>& scale) const {
+  Values scale_channels(const Values& x, const std::vector<MpfrInterval>& scale) const {
     return gradzone::scale_channels(x, scale, limbs_);
   }
-  Values add_per_channel(const Values& x, const std::vector<Interval>& numbers) const {
+  Values add_per_channel(const Values& x, const std::vector<MpfrInterval>& numbers) const {
     return gradzone::add_per_channel(
         x, fixed_values({1, static_cast<Index>(numbers.size())}, numbers, limbs_), limbs_);
   }
@@ -44,9 +44,9 @@ class FixedField {
   Values reshaped(Values v, const Shape& shape) const { return gradzone::reshaped(std::move(v), shape); }
 
   /// The sum over images and pixels of each channel.
-  std::vector<Interval> channel_sums(const Values& v) const {
+  std::vector<MpfrInterval> channel_sums(const Values& v) const {
     const ParameterGradient sums = gradzone::channel_sums(v, limbs_ + 1);
-    std::vector<Interval> out;
+    std::vector<MpfrInterval> out;
     for (Index c = 0; c < sums.mid.size(); ++c) out.push_back(interval_of(sums, c));
     return out;
   }

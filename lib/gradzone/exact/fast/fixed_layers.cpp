@@ -284,7 +284,7 @@ FixedValues multiply(const FixedValues& x, const FixedValues& y, int limbs) {
   return finish(std::move(sums), limbs, std::move(radii), cut);
 }
 
-FixedValues scale_channels(const FixedValues& x, const std::vector<Interval>& scale, int limbs) {
+FixedValues scale_channels(const FixedValues& x, const std::vector<MpfrInterval>& scale, int limbs) {
   return apply(channel_map(x.shape(), scale), x, {}, limbs);
 }
 

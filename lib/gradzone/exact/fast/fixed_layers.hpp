@@ -39,6 +39,6 @@ ParameterGradient channel_sums(const FixedValues& v, int limbs);
 FixedValues multiply(const FixedValues& x, const FixedValues& y, int limbs);
 
 /// y = scale[c] x, one interval per channel.
-FixedValues scale_channels(const FixedValues& x, const std::vector<Interval>& scale, int limbs);
+FixedValues scale_channels(const FixedValues& x, const std::vector<MpfrInterval>& scale, int limbs);
 
 }  // namespace gradzone

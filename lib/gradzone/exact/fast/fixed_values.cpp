@@ -376,12 +376,13 @@ Digits from_integer(mpz_t value, int limbs) {
 
 namespace {
 
-Interval interval_around(const FixedTensor& mid, Index i, int exponent, double radius, int radius_exponent) {
+MpfrInterval interval_around(const FixedTensor& mid, Index i, int exponent, double radius,
+                             int radius_exponent) {
   const int bits = limb_bits * (mid.limbs + 1) + 64;
   mpz_t integer;
   mpz_init(integer);
   to_integer(digits_of(mid, i), mid.limbs, integer);
-  Interval out(bits);
+  MpfrInterval out(bits);
   mpfr_set_z_2exp(out.low.get(), integer, exponent - limb_bits * mid.limbs, MPFR_RNDD);
   mpfr_set_z_2exp(out.high.get(), integer, exponent - limb_bits * mid.limbs, MPFR_RNDU);
   mpz_clear(integer);
@@ -396,17 +397,17 @@ Interval interval_around(const FixedTensor& mid, Index i, int exponent, double r
 
 }  // namespace
 
-Interval interval_of(const FixedValues& v, Index i) {
+MpfrInterval interval_of(const FixedValues& v, Index i) {
   const std::size_t n = image_of(v, i);
   return interval_around(v.mid, i, v.mid.exponent[n], v.radii.entry[static_cast<std::size_t>(i)],
                          v.radii.exponent[n]);
 }
 
-Interval interval_of(const FixedTensor& mid, Index i, double radius, int radius_exponent) {
+MpfrInterval interval_of(const FixedTensor& mid, Index i, double radius, int radius_exponent) {
   return interval_around(mid, i, mid.exponent[0], radius, radius_exponent);
 }
 
-FixedValues fixed_values(const Shape& shape, const std::vector<Interval>& entries, int limbs) {
+FixedValues fixed_values(const Shape& shape, const std::vector<MpfrInterval>& entries, int limbs) {
   const Extent x = extent(shape);
   const int bits = limb_bits * limbs + 16;
   FixedValues out{FixedTensor(shape, limbs, x.images), Radii(shape)};
@@ -428,7 +429,7 @@ FixedValues fixed_values(const Shape& shape, const std::vector<Interval>& entrie
     BigFloat mid(bits), back(bits + 64), low(64), high(64);
     for (Index k = 0; k < x.size(); ++k) {
       const Index i = n * x.size() + k;
-      const Interval& v = entries[static_cast<std::size_t>(i)];
+      const MpfrInterval& v = entries[static_cast<std::size_t>(i)];
       double& radius = out.radii.entry[static_cast<std::size_t>(i)];
       if (!v.is_finite()) {
         radius = no_bound;

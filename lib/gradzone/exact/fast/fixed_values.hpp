@@ -25,10 +25,10 @@ struct FixedValues {
 /// Numbers of a storage format, exactly where `limbs` can hold them.
 FixedValues fixed_values(const Tensor<double>& x, int limbs);
 /// One interval per entry; images as in `shape`.
-FixedValues fixed_values(const Shape& shape, const std::vector<Interval>& entries, int limbs);
-Interval interval_of(const FixedValues& v, Index i);
+FixedValues fixed_values(const Shape& shape, const std::vector<MpfrInterval>& entries, int limbs);
+MpfrInterval interval_of(const FixedValues& v, Index i);
 /// Of entry i of a tensor of one block, radius * 2^radius_exponent around it.
-Interval interval_of(const FixedTensor& mid, Index i, double radius, int radius_exponent);
+MpfrInterval interval_of(const FixedTensor& mid, Index i, double radius, int radius_exponent);
 
 Certain<int> sign(const FixedValues& v, Index i);
 /// The order of two entries of one image.

@@ -152,11 +152,11 @@ typename ForwardPass<Field>::Values ForwardPass<Field>::norm_pool(const NormPool
     const Shape shape = net_.batched(id_, static_cast<Index>(images_.size()));
     const Extent in = x().extent(), out = extent(shape);
     const int bits = field_.interval_bits();
-    std::vector<Interval> norms;
+    std::vector<MpfrInterval> norms;
     for (Index o = 0; o < element_count(shape); ++o) {
-      Interval sum = Interval::exactly(0);
+      MpfrInterval sum = MpfrInterval::exactly(0);
       for (const WindowEntry& e : window_entries(op.window, in.h, in.w, o / out.w % out.h, o % out.w)) {
-        const Interval v = interval_of(x(), o / out.area() * in.area() + e.offset);
+        const MpfrInterval v = interval_of(x(), o / out.area() * in.area() + e.offset);
         sum = gradzone::add(sum, gradzone::multiply(v, v, 2 * bits), 2 * bits);
       }
       norms.push_back(square_root(sum, bits));
@@ -170,28 +170,28 @@ ChannelStatistics ForwardPass<Field>::batch_statistics(const BatchNorm& op, Valu
   const int bits = field_.interval_bits();
   const std::size_t channels = static_cast<std::size_t>(op.channels);
   ChannelStatistics out;
-  const auto finish = [&](const Interval& variance) {
+  const auto finish = [&](const MpfrInterval& variance) {
     out.inverse_deviation.push_back(
-        divide(Interval::exactly(1),
-               square_root(gradzone::add(variance, Interval::exactly(op.eps), bits), bits), bits));
+        divide(MpfrInterval::exactly(1),
+               square_root(gradzone::add(variance, MpfrInterval::exactly(op.eps), bits), bits), bits));
   };
   if (op.mode == BatchNorm::Mode::evaluation) {
     for (Index c = 0; c < op.channels; ++c) {
-      out.mean.push_back(Interval::exactly(net_.parameter(id_, 2)[c]));
-      finish(Interval::exactly(net_.parameter(id_, 3)[c]));
+      out.mean.push_back(MpfrInterval::exactly(net_.parameter(id_, 2)[c]));
+      finish(MpfrInterval::exactly(net_.parameter(id_, 3)[c]));
     }
     return out;
   }
   if constexpr (Field::complete) {
     const Extent e = x().extent();
-    const Interval count = Interval::exactly(static_cast<double>(e.pixels()));
-    std::vector<Interval> minus_mean;
-    for (const Interval& sum : field_.channel_sums(x())) {
+    const MpfrInterval count = MpfrInterval::exactly(static_cast<double>(e.pixels()));
+    std::vector<MpfrInterval> minus_mean;
+    for (const MpfrInterval& sum : field_.channel_sums(x())) {
       out.mean.push_back(divide(sum, count, bits));
       minus_mean.push_back(negate(out.mean.back()));
     }
     centred = field_.add_per_channel(x(), minus_mean);
-    const std::vector<Interval> squares = field_.channel_sums(field_.multiply(centred, centred));
+    const std::vector<MpfrInterval> squares = field_.channel_sums(field_.multiply(centred, centred));
     for (std::size_t c = 0; c < channels; ++c) finish(divide(squares[c], count, bits));
   }
   return out;
@@ -203,11 +203,12 @@ typename ForwardPass<Field>::Values ForwardPass<Field>::batch_norm(const BatchNo
   Values centred;
   ChannelStatistics& s = statistics_[static_cast<std::size_t>(id_)];
   s = batch_statistics(op, centred);
-  std::vector<Interval> scale, shift;
+  std::vector<MpfrInterval> scale, shift;
   for (Index c = 0; c < op.channels; ++c) {
     const std::size_t at = static_cast<std::size_t>(c);
-    scale.push_back(multiply(Interval::exactly(net_.parameter(id_, 0)[c]), s.inverse_deviation[at], bits));
-    shift.push_back(Interval::exactly(net_.parameter(id_, 1)[c]));
+    scale.push_back(
+        multiply(MpfrInterval::exactly(net_.parameter(id_, 0)[c]), s.inverse_deviation[at], bits));
+    shift.push_back(MpfrInterval::exactly(net_.parameter(id_, 1)[c]));
     if (op.mode == BatchNorm::Mode::evaluation)
       shift.back() = subtract(shift.back(), multiply(s.mean[at], scale.back(), bits), bits);
   }

@@ -14,7 +14,7 @@ namespace gradzone {
 
 /// Batch statistics or running ones, one per channel.
 struct ChannelStatistics {
-  std::vector<Interval> mean, inverse_deviation;
+  std::vector<MpfrInterval> mean, inverse_deviation;
 };
 
 template <class Field>

@@ -5,8 +5,8 @@
 namespace gradzone {
 namespace {
 
-Interval whole_line() {
-  Interval out;
+MpfrInterval whole_line() {
+  MpfrInterval out;
   mpfr_set_inf(out.low.get(), -1);
   mpfr_set_inf(out.high.get(), 1);
   return out;
@@ -15,8 +15,8 @@ Interval whole_line() {
 using Binary = int (*)(mpfr_ptr, mpfr_srcptr, mpfr_srcptr, mpfr_rnd_t);
 
 /// The hull of op over the corners, for operations that are monotone in each argument.
-Interval over_corners(Binary op, const Interval& a, const Interval& b, int bits) {
-  Interval out(bits);
+MpfrInterval over_corners(Binary op, const MpfrInterval& a, const MpfrInterval& b, int bits) {
+  MpfrInterval out(bits);
   BigFloat corner(bits);
   bool first = true;
   for (const BigFloat* x : {&a.low, &a.high})
@@ -34,8 +34,8 @@ Interval over_corners(Binary op, const Interval& a, const Interval& b, int bits)
 
 using Unary = int (*)(mpfr_ptr, mpfr_srcptr, mpfr_rnd_t);
 
-Interval increasing(Unary op, const Interval& x, int bits) {
-  Interval out(bits);
+MpfrInterval increasing(Unary op, const MpfrInterval& x, int bits) {
+  MpfrInterval out(bits);
   op(out.low.get(), x.low.get(), MPFR_RNDD);
   op(out.high.get(), x.high.get(), MPFR_RNDU);
   return out;
@@ -47,45 +47,45 @@ BigFloat not_negative(const BigFloat& x) {
 
 }  // namespace
 
-Interval add(const Interval& a, const Interval& b, int bits) {
-  Interval out(bits);
+MpfrInterval add(const MpfrInterval& a, const MpfrInterval& b, int bits) {
+  MpfrInterval out(bits);
   mpfr_add(out.low.get(), a.low.get(), b.low.get(), MPFR_RNDD);
   mpfr_add(out.high.get(), a.high.get(), b.high.get(), MPFR_RNDU);
   return out;
 }
 
-Interval subtract(const Interval& a, const Interval& b, int bits) {
+MpfrInterval subtract(const MpfrInterval& a, const MpfrInterval& b, int bits) {
   return add(a, negate(b), bits);
 }
 
-Interval multiply(const Interval& a, const Interval& b, int bits) {
+MpfrInterval multiply(const MpfrInterval& a, const MpfrInterval& b, int bits) {
   return over_corners(mpfr_mul, a, b, bits);
 }
 
-Interval divide(const Interval& a, const Interval& b, int bits) {
+MpfrInterval divide(const MpfrInterval& a, const MpfrInterval& b, int bits) {
   if (b.low.sign() <= 0 && b.high.sign() >= 0) return whole_line();
   return over_corners(mpfr_div, a, b, bits);
 }
 
-Interval square_root(const Interval& x, int bits) {
-  Interval clipped;
+MpfrInterval square_root(const MpfrInterval& x, int bits) {
+  MpfrInterval clipped;
   clipped.low = not_negative(x.low);
   clipped.high = not_negative(x.high);
   return increasing(mpfr_sqrt, clipped, bits);
 }
 
-Interval exponential(const Interval& x, int bits) {
+MpfrInterval exponential(const MpfrInterval& x, int bits) {
   return increasing(mpfr_exp, x, bits);
 }
 
-Interval logarithm(const Interval& x, int bits) {
-  Interval clipped = x;
+MpfrInterval logarithm(const MpfrInterval& x, int bits) {
+  MpfrInterval clipped = x;
   clipped.low = not_negative(x.low);
   return increasing(mpfr_log, clipped, bits);
 }
 
-Interval negate(const Interval& x) {
-  Interval out = x;
+MpfrInterval negate(const MpfrInterval& x) {
+  MpfrInterval out = x;
   std::swap(out.low, out.high);
   mpfr_neg(out.low.get(), out.low.get(), MPFR_RNDN);  // exact
   mpfr_neg(out.high.get(), out.high.get(), MPFR_RNDN);

@@ -41,14 +41,14 @@ double relative_radius(const ParameterGradient& g) {
   return no_bound;
 }
 
-Interval interval_of(const ParameterGradient& g, Index i) {
+MpfrInterval interval_of(const ParameterGradient& g, Index i) {
   return interval_of(g.mid, i, g.radius_of(i), g.radius_exponent);
 }
 
 Certain<int> sign(const ParameterGradient& g, Index i) {
   const double radius = g.radius_of(i);
   if (radius == 0) return Certain<int>::known(g.mid.sign(i));
-  const Interval x = interval_of(g, i);
+  const MpfrInterval x = interval_of(g, i);
   if (x.low.sign() > 0) return Certain<int>::known(1);
   if (x.high.sign() < 0) return Certain<int>::known(-1);
   return Certain<int>::unknown();
@@ -58,7 +58,8 @@ ParameterGradient add(const ParameterGradient& a, const ParameterGradient& b, bo
   return from_values(add(as_values(a), as_values(b), subtract, limbs), a.mid.shape);
 }
 
-ParameterGradient parameter_gradient(const Shape& shape, const std::vector<Interval>& entries, int limbs) {
+ParameterGradient parameter_gradient(const Shape& shape, const std::vector<MpfrInterval>& entries,
+                                     int limbs) {
   return from_values(fixed_values({1, static_cast<Index>(entries.size())}, entries, limbs), shape);
 }
 

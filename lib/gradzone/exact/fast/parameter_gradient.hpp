@@ -21,12 +21,12 @@ struct ParameterGradient {
 /// The largest radius divided by the largest midpoint, as a bound; 0 for exact zeros, infinite where only the
 /// midpoints vanish.
 double relative_radius(const ParameterGradient& g);
-Interval interval_of(const ParameterGradient& g, Index i);
+MpfrInterval interval_of(const ParameterGradient& g, Index i);
 /// -1, 0 or 1, if the enclosure is certain of it.
 Certain<int> sign(const ParameterGradient& g, Index i);
 
 ParameterGradient add(const ParameterGradient& a, const ParameterGradient& b, bool subtract, int limbs);
 /// Of intervals, one per entry, in the order of a tensor of this shape.
-ParameterGradient parameter_gradient(const Shape& shape, const std::vector<Interval>& entries, int limbs);
+ParameterGradient parameter_gradient(const Shape& shape, const std::vector<MpfrInterval>& entries, int limbs);
 
 }  // namespace gradzone

@@ -10,7 +10,7 @@
 namespace gradzone {
 
 struct LossEnclosure {
-  Interval value;        ///< of the images given, divided by the size of the whole mini-batch
+  MpfrInterval value;    ///< of the images given, divided by the size of the whole mini-batch
   FixedValues gradient;  ///< dL/d(output), of the output's shape
 };
 

@@ -8,7 +8,7 @@
 
 namespace gradzone {
 
-int SparseMap::append(const Interval& value) {
+int SparseMap::append(const MpfrInterval& value) {
   for (const BigFloat* end : {&value.low, &value.high}) {
     largest_weight = std::max(largest_weight, bound(std::fabs(mpfr_get_d(end->get(), MPFR_RNDA))));
   }
@@ -16,7 +16,7 @@ int SparseMap::append(const Interval& value) {
   return static_cast<int>(weights.size()) - 1;
 }
 
-int SparseMap::weight(const Interval& value) {
+int SparseMap::weight(const MpfrInterval& value) {
   for (std::size_t k = 0; k < weights.size(); ++k) {
     if (mpfr_equal_p(weights[k].low.get(), value.low.get()) &&
         mpfr_equal_p(weights[k].high.get(), value.high.get()))
@@ -33,11 +33,11 @@ bool SparseMap::selects() const {
   return std::all_of(terms.begin(), terms.end(), [](const Term& t) { return t.weight == 0; });
 }
 
-SparseMap channel_map(const Shape& shape, const std::vector<Interval>& scale) {
+SparseMap channel_map(const Shape& shape, const std::vector<MpfrInterval>& scale) {
   SparseMap map(shape);
   const Extent e = extent(shape);
   std::vector<int> weights;
-  for (const Interval& s : scale) weights.push_back(map.append(s));
+  for (const MpfrInterval& s : scale) weights.push_back(map.append(s));
   for (Index i = 0; i < e.images * e.size(); ++i) {
     map.first.push_back(i);
     map.terms.push_back({i, weights[static_cast<std::size_t>(i / e.area() % e.channels)]});

@@ -19,24 +19,24 @@ struct SparseMap {
   Shape shape;               ///< of the output; images are those of the input
   std::vector<Index> first;  ///< terms of output i: [first[i], first[i + 1])
   std::vector<Term> terms;
-  std::vector<Interval> weights;  ///< weights[0] is 1
-  double largest_weight = 1;      ///< bound of their absolute values
+  std::vector<MpfrInterval> weights;  ///< weights[0] is 1
+  double largest_weight = 1;          ///< bound of their absolute values
 
-  SparseMap() { weights.push_back(Interval::exactly(1)); }
+  SparseMap() { weights.push_back(MpfrInterval::exactly(1)); }
   explicit SparseMap(Shape s) : SparseMap() { shape = std::move(s); }
 
   /// Adds a weight to the table; its index.
-  int append(const Interval& value);
+  int append(const MpfrInterval& value);
   /// The index of this weight, added if it is not there.
-  int weight(const Interval& value);
-  int weight(double value) { return weight(Interval::exactly(value)); }
+  int weight(const MpfrInterval& value);
+  int weight(double value) { return weight(MpfrInterval::exactly(value)); }
 
   /// Whether every output is one input unchanged, or 0.
   bool selects() const;
 };
 
 /// y = scale[c] x in channel c.
-SparseMap channel_map(const Shape& shape, const std::vector<Interval>& scale);
+SparseMap channel_map(const Shape& shape, const std::vector<MpfrInterval>& scale);
 
 /// How the pixels of the output see those of the input: the same pixel, the pixels of a window, or the
 /// outputs of the windows that cover it.
