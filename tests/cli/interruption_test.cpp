@@ -16,8 +16,11 @@ class CliInterruption : public CliTest {
  protected:
   /// 40 points of LeNet-5 on two threads: a few seconds of work, on a large machine too.
   Options long_audit() const {
-    return audit_options(
-        {{"--model", model("lenet5")}, {"--threads", "2"}, {"--samples", "20"}, {"--format", "fp32,bf16"}});
+    return audit_options({{"--model", model("lenet5")},
+                          {"--threads", "2"},
+                          {"--samples", "20"},
+                          {"--format", "fp32,bf16"},
+                          {"--engine", "plain"}});  // the slow one, so that there is something to interrupt
   }
   /// 40 points of a small net: mostly store, tables and report.
   Options short_audit() const {

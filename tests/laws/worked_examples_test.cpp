@@ -10,12 +10,33 @@
 namespace gradzone::support {
 namespace {
 
+/// Zone, cause and where it is: what every engine must say alike.
+std::string finding(const PointRecord& point) {
+  return std::string(name(point.zone)) + " " + point.cause + " at " + point.cause_layer;
+}
+
+/// The point as the fast engine sees it with nothing left to chance; the fast engine with residues and the
+/// plain engine must agree.
 PointRecord audit(const Graph& graph, const Parameters& parameters, const MiniBatch& batch, FormatId format,
                   const char* choices = "native,minimal", Form form = Form::direct,
                   ReferenceOptions reference = {}) {
-  const Auditor auditor(graph, parameters,
-                        {{format, Order::chain}, form, parse_choices(choices), reference, {}});
-  return auditor.audit(batch).point;
+  const auto with = [&](Engine engine, ProofMode proof) {
+    reference.engine = engine;
+    reference.proof = proof;
+    const Auditor auditor(graph, parameters,
+                          {{format, Order::chain}, form, parse_choices(choices), reference, {}});
+    return auditor.audit(batch).point;
+  };
+  const PointRecord point = with(Engine::fast, ProofMode::exact);
+  const PointRecord plain = with(Engine::plain, ProofMode::exact);
+  const PointRecord residue = with(Engine::fast, ProofMode::residue);
+  EXPECT_EQ(finding(plain), finding(point));
+  EXPECT_EQ(plain.proof, point.proof);
+  EXPECT_EQ(finding(residue), finding(point));
+  EXPECT_TRUE(residue.proof == point.proof ||
+              (point.proof == "exact" && residue.proof.starts_with("residue(2^-1")))
+      << residue.proof;
+  return point;
 }
 
 /// "compensation, rounding, structure": zone, cause and proof in one string.

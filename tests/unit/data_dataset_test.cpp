@@ -72,7 +72,7 @@ TEST(LoadDataset, DrawsGlyphsByCount) {
 
 TEST(LoadDataset, RefusesWhatDoesNotExist) {
   for (const char* spec : {"", "mnist", "mnist:", "glyphs:", "glyphs:0", "glyphs:-1", "glyphs:1x",
-                           "glyphs:1000001", "glyphs:99999999999999999999", "glyphs7", "cifar10:x"}) {
+                           "glyphs:1000001", "glyphs:99999999999999999999", "glyphs7", "cifar11:x"}) {
     EXPECT_THROW(load_dataset(spec, "train", 0), UsageError) << spec;
   }
   EXPECT_THROW(load_dataset("glyphs:1", "validation", 0), UsageError);

@@ -44,12 +44,16 @@ TEST(ModelSpec, SplitsBehindTheNetwork) {
   EXPECT_EQ(parse_model_spec("lenet5-bn:/x/y:z").net, "lenet5-bn");
   EXPECT_EQ(parse_model_spec("lenet5-bn:/x/y:z").file, "/x/y:z");
   EXPECT_EQ(parse_model_spec("mlp:3x256:dir/m").net, "mlp:3x256");
+  EXPECT_FALSE(parse_model_spec("lenet5:a.safetensors").initialisation);
+  EXPECT_EQ(parse_model_spec("vgg11-bn:init=kaiming0").net, "vgg11-bn");
+  EXPECT_EQ(parse_model_spec("vgg11-bn:init=kaiming0").initialisation, Initialisation::kaiming0);
+  EXPECT_THROW(parse_model_spec("vgg11:init=zeros"), UsageError);
   EXPECT_EQ(parse_model_spec("mlp:3x256:dir/m").file, "dir/m");
 }
 
 TEST(ModelSpec, RefusesTextWithoutNetworkOrFile) {
   for (const char* text :
-       {"", "lenet5", "lenet5:", "a.safetensors", "vgg11:a", ":a", "mlp:3x256", "mlp:a", "mlp:0x1:a"}) {
+       {"", "lenet5", "lenet5:", "a.safetensors", "vgg12:a", ":a", "mlp:3x256", "mlp:a", "mlp:0x1:a"}) {
     EXPECT_THROW(parse_model_spec(text), UsageError) << text;
   }
 }

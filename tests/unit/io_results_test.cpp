@@ -89,7 +89,8 @@ TEST_F(Results, HaveTheColumnsOfTheContractFirst) {
   EXPECT_EQ(first_line(points_csv(results)),
             "point,first,batch,format,form,choices,zone,cause,cause_layer,proof,witness,delta_real_lower,"
             "delta_real_upper,delta_float_inf,delta_float_l1,stat_inf,stat_l1,bits_used,float_sees,label,"
-            "predicted");
+            "predicted,branches_filter,branches_structure,branches_multiword,branches_residue,branches_exact,"
+            "branches_mpfr,branches_undecided");
   EXPECT_EQ(
       first_line(branches_csv(results)),
       "point,layer,op,windows,real_ties_positive,real_ties_zero,float_ties_positive,float_ties_zero,"
@@ -112,7 +113,7 @@ TEST_F(Results, WriteOneRowAPoint) {
   EXPECT_EQ(text.substr(text.find('\n') + 1),
             "1,1,1,fp32/"
             "chain,direct,\"native,minimal\",bifurcation,,,enclosure,features.0.weight[12],0.5,0.75,inf,,"
-            "1e-07,0,128,true,1,1\n");
+            "1e-07,0,128,true,1,1,0,0,0,0,0,0,0\n");
 }
 
 TEST_F(Results, AreTheSameBytesWhateverTheOrderInWhichPointsWerePut) {

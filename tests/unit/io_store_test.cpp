@@ -314,9 +314,9 @@ TEST_F(Store, RefusesAndSparesATruncatedOrDamagedStore) {
 
 TEST_F(Store, RefusesAndSparesAStoreOfALaterVersion) {
   fill(1);
-  tamper(file(), "PRAGMA user_version = 2");
+  tamper(file(), "PRAGMA user_version = 3");
   const std::string before = content(file());
-  EXPECT_TRUE(says(refusal<InputError>([&] { open(); }), "version 2, but this program reads version 1"));
+  EXPECT_TRUE(says(refusal<InputError>([&] { open(); }), "version 3, but this program reads version 2"));
   EXPECT_EQ(content(file()), before);
 }
 
