@@ -142,15 +142,15 @@ void balance_tile(FixedSums& sums, Index begin, Index end) {
   }
 }
 
-/// The exponent of a block of balanced digits that leaves its entries below 3/8: from the largest digit of
+/// The exponent of a block of balanced digits that leaves its entries below 0.49: from the largest digit of
 /// the first plane that is not zero; what follows it is below 0.51 units.
 int exponent_for(const std::int64_t* const* planes, int count, int exponent, Index begin, Index end) {
   for (int l = 0; l < count; ++l) {
     std::int64_t largest = 0;
     for (Index i = begin; i < end; ++i) largest = std::max(largest, std::abs(planes[l][i]));
     if (largest == 0) continue;
-    // |x| < (largest + 0.51) 2^(exponent - 52 (l + 1)) <= 3/8 2^(the result)
-    return exponent - limb_bits * (l + 1) + std::ilogb((static_cast<double>(largest) + 0.51) / 0.375) + 1;
+    // |x| < (largest + 0.51) 2^(exponent - 52 (l + 1)) <= 0.49 2^(the result)
+    return exponent - limb_bits * (l + 1) + std::ilogb((static_cast<double>(largest) + 0.51) / 0.49) + 1;
   }
   return no_exponent;
 }

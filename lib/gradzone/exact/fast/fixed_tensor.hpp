@@ -2,7 +2,7 @@
 //
 // Entry i of image n stands for
 //     2^exponent[n] * sum over l < limbs of digit(l, i) * 2^(-52 (l + 1)),    -2^51 <= digit < 2^51,
-// with exponents that leave every number below 3/8 in absolute value.
+// with exponents that leave every number below 0.49 in absolute value.
 // Balanced digits make the representation unique: the sign of a number is the sign of its first nonzero
 // digit, and comparing two numbers of one image is comparing their digits in order.
 #pragma once
@@ -61,6 +61,9 @@ struct FixedSums {
   std::int64_t* plane(int l) { return digits.data() + l * entries; }
   const std::int64_t* plane(int l) const { return digits.data() + l * entries; }
 };
+
+/// Of rounding to nearest, in units of the last place: half a unit, and what balanced digits leave beyond it.
+inline constexpr double rounding_error = 0.5 + 0x1p-40;
 
 /// The doubles (finite), in the fewest limbs that hold all of them exactly, but at most `most`; one exponent
 /// per block of size() / blocks entries, just large enough for the block's largest entry. `exact[b]` (may be

@@ -146,7 +146,7 @@ FixedValues finish(FixedSums sums, int limbs, Radii radii, const std::vector<std
     if (!is_exact(radii, x, n)) units.push_back(radii.exponent[at]);
     const int unit = units.empty() ? 0 : *std::max_element(units.begin(), units.end());
     set_unit(radii, x, n, unit);
-    per_rounding.push_back(rounded ? scaled_bound(1, rounding - unit) : 0);
+    per_rounding.push_back(rounded ? scaled_bound(rounding_error, rounding - unit) : 0);
     per_cut.push_back(was_cut ? scaled_bound(sums.error, cutting - unit) : 0);
     const double extra = (per_rounding.back() + per_cut.back()) * std::sqrt(static_cast<double>(x.channels));
     if (extra == 0) continue;
@@ -273,7 +273,8 @@ FixedValues concatenate(const std::vector<const FixedValues*>& parts) {
     for (Index n = 0; n < x.images; ++n) {
       const std::size_t at = static_cast<std::size_t>(n);
       set_unit(radii, p, n, unit[at]);
-      const double rounding = scaled_bound(1, out.mid.exponent[at] - limb_bits * limbs - unit[at]);
+      const double rounding =
+          scaled_bound(rounding_error, out.mid.exponent[at] - limb_bits * limbs - unit[at]);
       bool any = false;
       for (Index k = 0; k < p.size(); ++k) {
         const Index from = n * p.size() + k, to = n * x.size() + offset + k;

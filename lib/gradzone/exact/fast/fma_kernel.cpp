@@ -137,7 +137,7 @@ HWY_INLINE void sweep(const Sweep& s, Index depth, std::int64_t* sums) {
 }
 
 void multiply_doubles(const std::int64_t* rows, int row_limbs, const std::int64_t* columns, int column_limbs,
-                      Index depth, int limbs, std::int64_t* sums) {
+                      Index depth, int limbs, bool add, std::int64_t* sums) {
   const Integers di;
   HWY_ALIGN std::int64_t total[(most_limbs + 2) * block_rows * fma_lanes] = {};
   const int places = std::min(limbs, row_limbs + column_limbs - 1);
@@ -160,7 +160,7 @@ void multiply_doubles(const std::int64_t* rows, int row_limbs, const std::int64_
         carry = hn::ShiftRight<limb_bits>(hn::Add(digit, hn::Set(di, std::int64_t{1} << (limb_bits - 1))));
         digit = hn::Sub(digit, hn::ShiftLeft<limb_bits>(carry));
       }
-      hn::StoreU(hn::Add(hn::LoadU(di, sums + at), digit), di, sums + at);
+      hn::StoreU(add ? hn::Add(hn::LoadU(di, sums + at), digit) : digit, di, sums + at);
     }
   }
 }

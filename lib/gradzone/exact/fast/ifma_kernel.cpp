@@ -129,7 +129,7 @@ GRADZONE_IFMA inline void subtract_biased(__m512i s, int p, int row, __m512i* to
 }
 
 GRADZONE_IFMA void multiply_ifma(const std::int64_t* rows, int row_limbs, const std::int64_t* columns,
-                                 int column_limbs, Index depth, int limbs, std::int64_t* sums) {
+                                 int column_limbs, Index depth, int limbs, bool add, std::int64_t* sums) {
   __m512i total[(most_limbs + 2) * rows_per_block];
   for (int i = 0; i < (limbs + 1) * rows_per_block; ++i) total[i] = _mm512_setzero_si512();
   const int places = std::min(limbs, row_limbs + column_limbs - 1);
@@ -181,7 +181,8 @@ GRADZONE_IFMA void multiply_ifma(const std::int64_t* rows, int row_limbs, const 
     }
     for (int q = 0; q <= limbs; ++q) {
       std::int64_t* out = sums + (q * rows_per_block + r) * ifma_lanes;
-      _mm512_storeu_si512(out, _mm512_add_epi64(_mm512_loadu_si512(out), total[q * rows_per_block + r]));
+      const __m512i digit = total[q * rows_per_block + r];
+      _mm512_storeu_si512(out, add ? _mm512_add_epi64(_mm512_loadu_si512(out), digit) : digit);
     }
   }
 }

@@ -10,7 +10,7 @@
 namespace gradzone {
 namespace {
 
-constexpr int squarings = 2;
+constexpr int squarings = 3;
 
 Tensor<double> transposed(const Tensor<double>& m) {
   const Index rows = m.dim(0), columns = m.dim(1);

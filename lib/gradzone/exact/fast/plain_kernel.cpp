@@ -10,7 +10,7 @@ __extension__ using Wide = __int128;
 constexpr Index plain_lanes = 4;
 
 void multiply_plain(const std::int64_t* rows, int row_limbs, const std::int64_t* columns, int column_limbs,
-                    Index depth, int limbs, std::int64_t* sums) {
+                    Index depth, int limbs, bool add, std::int64_t* sums) {
   for (Index r = 0; r < rows_per_block; ++r)
     for (Index v = 0; v < plain_lanes; ++v) {
       Digits digits{};
@@ -27,8 +27,10 @@ void multiply_plain(const std::int64_t* rows, int row_limbs, const std::int64_t*
             static_cast<std::int64_t>(column - carry * (Wide{1} << limb_bits));
       }
       digits[0] = static_cast<std::int64_t>(carry);
-      for (int q = 0; q <= limbs; ++q)
-        sums[(q * rows_per_block + r) * plain_lanes + v] += digits[static_cast<std::size_t>(q)];
+      for (int q = 0; q <= limbs; ++q) {
+        std::int64_t& sum = sums[(q * rows_per_block + r) * plain_lanes + v];
+        sum = (add ? sum : 0) + digits[static_cast<std::size_t>(q)];
+      }
     }
 }
 

@@ -20,10 +20,10 @@ struct ProductKernel {
   Index lanes;
   /// Turns a packed operand of digits into what `multiply` reads, in place.
   void (*encode)(std::int64_t* packed, Index depth, int limbs, Index width);
-  /// sums[q][row][lane] += digit q of the sum over depth of all digit products with i + j < limbs: planes q =
-  /// 0 ... limbs of weight 2^(-52 (q + 1)), 1 ... limbs balanced.
+  /// sums[q][row][lane] becomes (or, to `add`, grows by) digit q of the sum over depth of all digit products
+  /// with i + j < limbs: planes q = 0 ... limbs of weight 2^(-52 (q + 1)), 1 ... limbs balanced.
   void (*multiply)(const std::int64_t* rows, int row_limbs, const std::int64_t* columns, int column_limbs,
-                   Index depth, int limbs, std::int64_t* sums);
+                   Index depth, int limbs, bool add, std::int64_t* sums);
 };
 
 /// With AVX-512 IFMA; nullptr where the processor lacks it or the compiler cannot make it.

@@ -41,12 +41,13 @@ class BlockSums {
   void resize(Index blocks, int limbs, Index lanes) {
     limbs_ = limbs;
     size_ = rows_per_block * lanes;
-    words_.assign(static_cast<std::size_t>(blocks * (limbs + 2) * size_), 0);
+    words_.resize(static_cast<std::size_t>(blocks * (limbs + 2) * size_));
   }
   /// Planes 0 ... limbs of a block.
   std::int64_t* planes(Index block) { return words_.data() + (block * (limbs_ + 2) + 1) * size_; }
-  /// Balances what pieces added, so that more can follow.
-  void carry(Index block) {
+  /// Balances what a piece added, so that more can follow; the first one makes plane -1.
+  void carry(Index block, bool add) {
+    if (!add) std::fill_n(planes(block) - size_, size_, std::int64_t{0});
     for (int q = limbs_; q >= 0; --q) {
       std::int64_t* here = planes(block) + q * size_;
       for (Index i = 0; i < size_; ++i) {
@@ -151,8 +152,8 @@ void run(const Task& task, const PackRows& pack_rows, const PackColumns& pack_co
         for (Index v = 0; v < unit.panels; ++v) {
           kernel.multiply(packed.rows(unit.first_block + b, p), task.row_limbs,
                           columns.data() + v * packed.column_words(), task.column_limbs, task.pieces[p].depth,
-                          task.limbs, sums.planes(b * unit.panels + v));
-          if (task.has_carry_plane()) sums.carry(b * unit.panels + v);
+                          task.limbs, p > 0, sums.planes(b * unit.panels + v));
+          if (task.has_carry_plane()) sums.carry(b * unit.panels + v, p > 0);
         }
     }
     const int first_plane = task.has_carry_plane() ? -1 : 0;
@@ -276,20 +277,24 @@ FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& 
   std::atomic<bool> cut_off = false;
   run(task, OutputPacker{g}, InputPacker{x, dy.shape[2], dy.shape[3], win},
       [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes, int q) {
+        std::int64_t below = 0;
         for (Index r = 0; r < rows; ++r) {
           const std::int64_t* from = sums + r * lanes;
-          if (q < out.limbs) {
-            std::copy_n(from, columns, out.plane(q) + (row + r) * inputs + column);
-          } else if (std::any_of(from, from + columns, [](std::int64_t d) { return d != 0; })) {
-            cut_off.store(true, std::memory_order_relaxed);
+          if (q >= out.limbs) {
+            for (Index v = 0; v < columns; ++v) below |= from[v];
+            continue;
           }
+          std::int64_t* to = out.plane(q) + (row + r) * inputs + column;
+          for (Index v = 0; v < columns; ++v) to[v] = from[v];
         }
+        if (below != 0) cut_off.store(true, std::memory_order_relaxed);
       });
   // Units of the aligned dy's last place, which is there or further down, meet entries of x below 2^exponent
   // / 2.
   const bool rounded = std::any_of(inexact.begin(), inexact.end(), [](std::uint8_t f) { return f != 0; });
-  error = (cut_off ? 0.51 : 0) + (dropped(task.row_limbs, task.column_limbs, limbs) + (rounded ? 0.5 : 0)) *
-                                     static_cast<double>(depth);
+  error =
+      (cut_off ? rounding_error : 0) +
+      (dropped(task.row_limbs, task.column_limbs, limbs) + (rounded ? 0.5 : 0)) * static_cast<double>(depth);
   error *= 1 + 0x1p-20;
   return out;
 }
