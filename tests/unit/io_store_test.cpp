@@ -252,6 +252,7 @@ TEST_F(Store, RefusesAnotherAuditNamingWhatDiffers) {
 TEST_F(Store, RefusesASecondWriterButNotAReader) {
   ResultStore store = open();
   store.put(made_up_point(0, "fp32/chain"));
+  store.commit();
   const std::string message = refusal<UsageError>([&] { open(); });
   EXPECT_TRUE(says(message, "another audit is writing")) << message;
   EXPECT_EQ(ResultStore::open_existing(folder).load().points.size(), 1u);
@@ -389,7 +390,9 @@ TEST_F(Store, SurvivesKillAtAnyMomentWithWholePointsOnly) {
       try {
         ResultStore store = open();
         for (Index i = 0;; ++i) {
-          if (!store.contains(i, "fp32/chain")) store.put(made_up_point(i, "fp32/chain"));
+          if (store.contains(i, "fp32/chain")) continue;
+          store.put(made_up_point(i, "fp32/chain"));
+          if (i % 3 == 0) store.commit();
         }
       } catch (...) {
         ::_exit(1);
@@ -444,12 +447,20 @@ TEST_F(Store, OnAFullDiskKeepsWholePointsAndContinuesWhenThereIsSpace) {
   {
     ResultStore store = ResultStore::open(disk / "out", configuration);
     const std::string message = refusal<InterruptedError>([&] {
-      for (; stored < 10'000; ++stored) store.put(made_up_point(stored, "fp32/chain"));
+      for (; stored < 10'000; ++stored) {
+        store.put(made_up_point(stored, "fp32/chain"));
+        store.commit();
+      }
     });
     EXPECT_TRUE(says(message, "the disk is full; every finished point is kept")) << message;
     EXPECT_TRUE(says(message, "same command")) << message;
     // The same store object reads on, and refuses again in the same way.
-    EXPECT_THROW(store.put(made_up_point(stored, "fp32/chain")), InterruptedError);
+    EXPECT_THROW(
+        {
+          store.put(made_up_point(stored, "fp32/chain"));
+          store.commit();
+        },
+        InterruptedError);
     EXPECT_EQ(static_cast<Index>(store.load().points.size()), stored);
   }
   ASSERT_GT(stored, 0);

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
@@ -21,6 +23,8 @@ namespace {
 
 constexpr int magic = 0x677A6F6E;  // "gzon", SQLite's application_id
 constexpr int schema_version = 2;
+/// Finished points wait at most about so long for their transaction: what a killed audit computes again.
+constexpr std::chrono::milliseconds commit_interval{200};
 
 const Table<PointRecord> points_table("points", Rows::one);
 const Table<BranchRecord> branches_table("branches", Rows::many);
@@ -119,10 +123,37 @@ struct ResultStore::State {
         insert_image(database, images_table.insert_sql()),
         insert_timing(database, timing_table.insert_sql()) {}
 
+  ~State() {
+    try {
+      commit();
+    } catch (const Error&) {
+      // Whoever needs to know has called commit(); the points are computed again.
+    }
+  }
+  void begin() {
+    if (pending) return;
+    pending.emplace(database, sqlite::Transaction::Kind::write);
+    pending_since = std::chrono::steady_clock::now();
+  }
+  void commit() {
+    if (!pending) return;
+    try {
+      pending->commit();
+    } catch (...) {
+      pending.reset();  // rolls back
+      throw;
+    }
+    pending.reset();
+  }
+  void insert(const PointResult& result);
+
   std::unique_ptr<FolderLock> lock;  // empty while reading
   std::mutex mutex;                  // the statements are used by one thread at a time
   sqlite::Database database;
   std::string configuration;
+  /// Points that are put while it is open are committed together: a point alone would wait for the disk.
+  std::optional<sqlite::Transaction> pending;
+  std::chrono::steady_clock::time_point pending_since;
   sqlite::Statement contains, insert_point, insert_branch, insert_gradient, insert_sample, insert_tie,
       insert_image, insert_timing;
 };
@@ -175,37 +206,44 @@ bool ResultStore::contains(Index point, const std::string& format) const {
   return found;
 }
 
-void ResultStore::put(const PointResult& result) {
+void ResultStore::State::insert(const PointResult& result) {
   const Index point = result.point.point;
   const std::string& format = result.point.format;
-  const std::scoped_lock guard(state_->mutex);
-  sqlite::Transaction transaction(state_->database, sqlite::Transaction::Kind::write);
-  points_table.insert(state_->insert_point, result.point, 0);
+  points_table.insert(insert_point, result.point, 0);
   Index position = 0;
-  for (const BranchRecord& branch : result.branches) {
-    branches_table.insert(state_->insert_branch, branch, position++);
-  }
+  for (const BranchRecord& branch : result.branches) branches_table.insert(insert_branch, branch, position++);
   position = 0;
-  for (const GradientRecord& gradient : result.gradients) {
-    gradients_table.insert(state_->insert_gradient, gradient, position++);
-  }
+  for (const GradientRecord& gradient : result.gradients)
+    gradients_table.insert(insert_gradient, gradient, position++);
   position = 0;
-  for (const SampleRecord& sample : result.samples) {
-    samples_table.insert(state_->insert_sample, {point, format, sample}, position++);
-  }
+  for (const SampleRecord& sample : result.samples)
+    samples_table.insert(insert_sample, {point, format, sample}, position++);
   position = 0;
-  for (const TieWindow& tie : result.ties) {
-    ties_table.insert(state_->insert_tie, {point, format, tie}, position++);
+  for (const TieWindow& tie : result.ties) ties_table.insert(insert_tie, {point, format, tie}, position++);
+  if (!result.image.pixels.empty()) images_table.insert(insert_image, {point, format, result.image}, 0);
+  timing_table.insert(insert_timing, {point, format, result.seconds}, 0);
+}
+
+void ResultStore::put(const PointResult& result) {
+  const std::scoped_lock guard(state_->mutex);
+  state_->begin();
+  try {
+    state_->insert(result);
+    if (std::chrono::steady_clock::now() - state_->pending_since > commit_interval) state_->commit();
+  } catch (...) {
+    state_->pending.reset();  // rolls back
+    throw;
   }
-  if (!result.image.pixels.empty()) {
-    images_table.insert(state_->insert_image, {point, format, result.image}, 0);
-  }
-  timing_table.insert(state_->insert_timing, {point, format, result.seconds}, 0);
-  transaction.commit();
+}
+
+void ResultStore::commit() {
+  const std::scoped_lock guard(state_->mutex);
+  state_->commit();
 }
 
 AuditResults ResultStore::load() const {
   const std::scoped_lock guard(state_->mutex);
+  state_->commit();
   sqlite::Database& database = state_->database;
   const sqlite::Transaction snapshot(database, sqlite::Transaction::Kind::read);
   Assembly assembly(parse_configuration(state_->configuration, database.name()), database.name());

@@ -38,9 +38,11 @@ class ResultStore {
   // The functions below may be called from several threads.
 
   bool contains(Index point, const std::string& format) const;
-  /// Stores a point in one transaction, on disk when the call returns. Precondition: !contains(...). Throws
-  /// InterruptedError on a full disk; the points that were there stay.
+  /// Stores a point, wholly or not at all; it is on disk after commit(), which comes by itself about five
+  /// times a second and when the store is closed. Precondition: !contains(...). Throws InterruptedError on a
+  /// full disk; the points committed before stay.
   void put(const PointResult& result);
+  void commit();
   /// Everything stored, in the order of AuditResults.
   AuditResults load() const;
 

@@ -270,6 +270,7 @@ AuditResults LoadedStudy::run(const std::filesystem::path& folder, int threads, 
     if (side_by_side) return parallel_for(units, audit_unit);
     for (Index u = 0; u < units; ++u) audit_unit(u);
   });
+  store.commit();
   if (done < total) {
     throw InterruptedError(
         fmt::format("interrupted after {} of {} points; the same command continues", done.load(), total));

@@ -14,7 +14,10 @@
 namespace gradzone {
 namespace {
 
-constexpr std::size_t tie_windows_kept = 200;
+/// Pictures of windows per point; audits for the verdict alone look at very many points.
+std::size_t tie_windows_kept(Work work) {
+  return work == Work::gradient ? 200 : 20;
+}
 
 /// The norms of zones.md, sections 2 and 4, of the difference of two float gradients; infinite where an entry
 /// of either is not finite.
@@ -189,7 +192,8 @@ PointResult Auditor::audit(const MiniBatch& unrounded) const {
       result.gradients.push_back(std::move(record));
     }
   }
-  result.ties = tie_windows(state_->graph, runs[0].branches, verdict.branches, tie_windows_kept);
+  result.ties = tie_windows(state_->graph, runs[0].branches, verdict.branches,
+                            tie_windows_kept(options.reference.work));
   return result;
 }
 
