@@ -96,7 +96,7 @@ TEST_F(CliInterruption, InterruptedOrTerminatedItSaysThatTheSameCommandContinues
     const Outcome outcome = process.wait();
     EXPECT_EQ(outcome.exit_code, 4) << outcome.err;
     EXPECT_EQ(outcome.out, "");
-    expect_one_line(outcome.err, {"interrupted", "of 40 points", "the same command continues"});
+    expect_one_line(outcome.err, {"interrupted", "of 120 points", "the same command continues"});
     for (const auto& item : contents_of(out())) EXPECT_EQ(item.first, "store.sqlite");
   }
   const Outcome outcome = run(command_line("audit", options));

@@ -102,7 +102,7 @@ std::optional<LinearLayer> linear_layer(const Graph& graph, NodeId id, const Par
 
 FixedValues forward(const LinearLayer& layer, const FixedValues& x, int limbs) {
   const Extent in = x.extent();
-  FixedSums sums = fixed_convolve(layer.op, as_images(x.mid), layer.weight, limbs);
+  FixedSums sums = fixed_convolve(layer.op, as_images(x.mid), layer.weight, limbs, layer.packs.get());
   const Extent out = extent(sums.shape);
   const std::vector<double> patch = window_norms(squared_errors(x.radii, in), in, layer.op.window);
   Radii radii = linear_radii(sums.shape, patch, layer.norms.row, layer.norms.spectral, x.radii.exponent,
@@ -116,7 +116,8 @@ FixedValues forward(const LinearLayer& layer, const FixedValues& x, int limbs) {
 FixedValues input_gradient(const LinearLayer& layer, const FixedValues& dy, const Shape& x_shape, int limbs) {
   const Shape shape = image_shape(x_shape);
   const Extent in = extent(shape);
-  FixedSums sums = fixed_convolve_input_gradient(layer.op, as_images(dy.mid), layer.weight, shape, limbs);
+  FixedSums sums = fixed_convolve_input_gradient(layer.op, as_images(dy.mid), layer.weight, shape, limbs,
+                                                 layer.packs.get());
   const std::vector<double> patch =
       covering_norms(squared_errors(dy.radii, dy.extent()), in, layer.op.window);
   Radii radii = linear_radii(shape, patch, layer.norms.column, layer.norms.spectral_backward,

@@ -1,6 +1,7 @@
 // The layers with parameters, on multiword enclosures: convolution, linear, batch norm, forward and backward.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct LinearLayer {
   std::optional<FixedValues> bias;              ///< [1, out]
   Tensor<double> weight_numbers, bias_numbers;  ///< the same as doubles; an empty bias if there is none
   LayerNorms norms;
+  std::shared_ptr<WeightPacks> packs = std::make_shared<WeightPacks>();  ///< of `weight`
 };
 
 /// Of node `node`, a Conv2d or Linear. Returns nothing if most_limbs limbs cannot hold the weights exactly:

@@ -64,49 +64,38 @@ class BlockSums {
   DigitVector words_;
 };
 
-/// Both operands packed for a kernel: the rows once, the columns panel by panel.
-template <class PackRows, class PackColumns>
-class Packed {
- public:
-  Packed(const Task& task, const ProductKernel& kernel, const PackRows& pack_rows,
-         const PackColumns& pack_columns)
-      : task_(task), kernel_(kernel), pack_columns_(pack_columns) {
-    for (const Piece& piece : task.pieces) {
-      offsets_.push_back(row_words_);
-      row_words_ += words(piece, task.row_limbs, rows_per_block);
-      column_words_ = std::max(column_words_, words(piece, task.column_limbs, kernel.lanes));
+/// Where the pieces of an operand's items (`width` of them together) are in memory.
+struct PackLayout {
+  PackLayout(const std::vector<Piece>& pieces, int operand_limbs, Index items_together)
+      : limbs(operand_limbs), width(items_together) {
+    for (const Piece& piece : pieces) {
+      offsets.push_back(words);
+      words += (piece.depth + 1) * limbs * width;
     }
-    rows_.resize(static_cast<std::size_t>(task.blocks() * row_words_));
-    parallel_for(task.blocks(), [&](Index block) {
-      const Index first = block * rows_per_block, count = std::min(rows_per_block, task.rows - first);
-      for (std::size_t p = 0; p < task.pieces.size(); ++p) {
-        std::int64_t* const to = rows_.data() + block * row_words_ + offsets_[p];
-        pack_rows(first, count, rows_per_block, task.pieces[p], to);
-        kernel.encode(to, task.pieces[p].depth, task.row_limbs, rows_per_block);
-      }
-    });
   }
-
-  Index column_words() const { return column_words_; }
-  const std::int64_t* rows(Index block, std::size_t piece) const {
-    return rows_.data() + block * row_words_ + offsets_[piece];
-  }
-  void pack_panel(Index panel, std::size_t piece, std::int64_t* to) const {
-    const Index first = panel * kernel_.lanes, count = std::min(kernel_.lanes, task_.columns - first);
-    pack_columns_(first, count, kernel_.lanes, task_.pieces[piece], to);
-    kernel_.encode(to, task_.pieces[piece].depth, task_.column_limbs, kernel_.lanes);
-  }
-
- private:
-  static Index words(const Piece& piece, int limbs, Index width) { return (piece.depth + 1) * limbs * width; }
-
-  const Task& task_;
-  const ProductKernel& kernel_;
-  const PackColumns& pack_columns_;
-  std::vector<Index> offsets_;  ///< of each piece's words in a packed row block
-  Index row_words_ = 0, column_words_ = 0;
-  DigitVector rows_;
+  int limbs;
+  Index width;
+  std::vector<Index> offsets;  ///< of each piece
+  Index words = 0;             ///< of all pieces
 };
+
+/// All items of an operand, `width` after `width`, with all their pieces.
+template <class Pack>
+DigitVector pack_all(const ProductKernel& kernel, const std::vector<Piece>& pieces, const PackLayout& layout,
+                     Index items, const Pack& pack) {
+  const Index blocks = (items + layout.width - 1) / layout.width;
+  DigitVector out;
+  out.resize(static_cast<std::size_t>(blocks * layout.words));
+  parallel_for(blocks, [&](Index block) {
+    const Index first = block * layout.width, count = std::min(layout.width, items - first);
+    for (std::size_t p = 0; p < pieces.size(); ++p) {
+      std::int64_t* const to = out.data() + block * layout.words + layout.offsets[p];
+      pack(first, count, layout.width, pieces[p], to);
+      kernel.encode(to, pieces[p].depth, layout.limbs, layout.width);
+    }
+  });
+  return out;
+}
 
 /// What a unit of work covers: some panels of columns and some blocks of rows.
 struct Unit {
@@ -128,13 +117,17 @@ std::vector<Unit> units_of(Index panels, Index blocks) {
   return out;
 }
 
-/// Runs a task; store(first row, rows, first column, columns, sums, lanes, plane) is called for every block
-/// and every plane of the result.
-template <class PackRows, class PackColumns, class Store>
-void run(const Task& task, const PackRows& pack_rows, const PackColumns& pack_columns, const Store& store) {
+/// Runs a task on packed rows; store(first row, rows, first column, columns, sums, lanes, plane) is called
+/// for every block and every plane of the result. Columns are packed panel by panel where they are needed,
+/// unless `packed_columns` has them all.
+template <class PackColumns, class Store>
+void run(const Task& task, const DigitVector& rows, const DigitVector* packed_columns,
+         const PackColumns& pack_columns, const Store& store) {
   const ProductKernel& kernel = product_kernel();
-  const Packed<PackRows, PackColumns> packed(task, kernel, pack_rows, pack_columns);
+  const PackLayout row_layout(task.pieces, task.row_limbs, rows_per_block),
+      column_layout(task.pieces, task.column_limbs, kernel.lanes);
   const std::vector<Unit> units = units_of((task.columns + kernel.lanes - 1) / kernel.lanes, task.blocks());
+  const Index piece_words = (most_depth + 1) * task.column_limbs * kernel.lanes;
   struct Scratch {
     DigitVector columns;
     BlockSums sums;
@@ -143,16 +136,25 @@ void run(const Task& task, const PackRows& pack_rows, const PackColumns& pack_co
   parallel_for(static_cast<Index>(units.size()), [&](Index u) {
     const Unit& unit = units[static_cast<std::size_t>(u)];
     auto& [columns, sums] = scratch.local();
-    columns.resize(static_cast<std::size_t>(unit.panels * packed.column_words()));
+    if (!packed_columns) columns.resize(static_cast<std::size_t>(unit.panels * piece_words));
     sums.resize(unit.panels * unit.blocks, task.limbs, kernel.lanes);
     for (std::size_t p = 0; p < task.pieces.size(); ++p) {
-      for (Index v = 0; v < unit.panels; ++v)
-        packed.pack_panel(unit.first_panel + v, p, columns.data() + v * packed.column_words());
+      const auto panel = [&](Index v) -> std::int64_t* { return columns.data() + v * piece_words; };
+      for (Index v = 0; v < unit.panels && !packed_columns; ++v) {
+        const Index first = (unit.first_panel + v) * kernel.lanes;
+        pack_columns(first, std::min(kernel.lanes, task.columns - first), kernel.lanes, task.pieces[p],
+                     panel(v));
+        kernel.encode(panel(v), task.pieces[p].depth, task.column_limbs, kernel.lanes);
+      }
       for (Index b = 0; b < unit.blocks; ++b)
         for (Index v = 0; v < unit.panels; ++v) {
-          kernel.multiply(packed.rows(unit.first_block + b, p), task.row_limbs,
-                          columns.data() + v * packed.column_words(), task.column_limbs, task.pieces[p].depth,
-                          task.limbs, p > 0, sums.planes(b * unit.panels + v));
+          const std::int64_t* from = packed_columns ? packed_columns->data() +
+                                                          (unit.first_panel + v) * column_layout.words +
+                                                          column_layout.offsets[p]
+                                                    : panel(v);
+          kernel.multiply(rows.data() + (unit.first_block + b) * row_layout.words + row_layout.offsets[p],
+                          task.row_limbs, from, task.column_limbs, task.pieces[p].depth, task.limbs, p > 0,
+                          sums.planes(b * unit.panels + v));
           if (task.has_carry_plane()) sums.carry(b * unit.panels + v, p > 0);
         }
     }
@@ -188,9 +190,34 @@ FixedSums sums_of(const Shape& shape, Index blocks, const Task& task, Index dept
   return out;
 }
 
+/// A weight packed for a kernel: kept in `packs`, or made for this once.
+class PackedWeight {
+ public:
+  PackedWeight(const WeightPacker& weights, Index channels, const Task& task, Index width, WeightPacks* packs,
+               WeightPacks::Role role) {
+    const ProductKernel& kernel = product_kernel();
+    const auto make = [&] {
+      return pack_all(kernel, task.pieces, PackLayout(task.pieces, weights.w.limbs, width), channels,
+                      weights);
+    };
+    if (packs) {
+      words_ = &packs->get(kernel, role, make);
+    } else {
+      own_ = make();
+      words_ = &own_;
+    }
+  }
+  const DigitVector& words() const { return *words_; }
+
+ private:
+  DigitVector own_;
+  const DigitVector* words_;
+};
+
 /// A convolution or its input gradient: out[n, channel, pixel].
 FixedSums correlate(const WeightPacker& weights, Index channels, const PatchPacker& patches,
-                    const Shape& out_shape, Index depth, int limbs) {
+                    const Shape& out_shape, Index depth, int limbs, WeightPacks* packs) {
+  using Role = WeightPacks::Role;
   const Index area = patches.out_h * patches.out_w, pixels = out_shape[0] * area;
   Task task{channels, pixels, weights.w.limbs, patches.source.limbs, limbs, cut(depth, weights.kernel)};
   FixedSums out = sums_of(out_shape, out_shape[0], task, depth);
@@ -199,25 +226,31 @@ FixedSums correlate(const WeightPacker& weights, Index channels, const PatchPack
   const auto at = [&](Index channel, Index pixel) {
     return (pixel / area * channels + channel) * area + pixel % area;
   };
+  const ProductKernel& kernel = product_kernel();
   // Lanes run over pixels where these fill a vector, else over channels.
-  if (pixels >= product_kernel().lanes) {
-    run(task, weights, patches,
-        [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes,
+  if (pixels >= kernel.lanes) {
+    const PackedWeight rows(weights, channels, task, rows_per_block, packs,
+                            patches.transposed ? Role::backward_rows : Role::forward_rows);
+    run(task, rows.words(), nullptr, patches,
+        [&](Index row, Index count, Index column, Index columns, const std::int64_t* sums, Index lanes,
             int q) {
           for (Index v = 0; v < columns; ++v) {
             std::int64_t* to = out.plane(q) + at(row, column + v);
-            for (Index r = 0; r < rows; ++r) to[r * area] = sums[r * lanes + v];
+            for (Index r = 0; r < count; ++r) to[r * area] = sums[r * lanes + v];
           }
         });
   } else {
+    const PackedWeight columns(weights, channels, task, kernel.lanes, packs,
+                               patches.transposed ? Role::backward_columns : Role::forward_columns);
     std::swap(task.rows, task.columns);
     std::swap(task.row_limbs, task.column_limbs);
-    run(task, patches, weights,
-        [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes,
-            int q) {
-          for (Index r = 0; r < rows; ++r) {
+    const DigitVector rows = pack_all(
+        kernel, task.pieces, PackLayout(task.pieces, task.row_limbs, rows_per_block), pixels, patches);
+    run(task, rows, &columns.words(), weights,
+        [&](Index row, Index count, Index column, Index width, const std::int64_t* sums, Index lanes, int q) {
+          for (Index r = 0; r < count; ++r) {
             std::int64_t* to = out.plane(q) + at(column, row + r);
-            for (Index v = 0; v < columns; ++v) to[v * area] = sums[r * lanes + v];
+            for (Index v = 0; v < width; ++v) to[v * area] = sums[r * lanes + v];
           }
         });
   }
@@ -236,21 +269,22 @@ void use_product_kernel(const ProductKernel* kernel) {
   chosen_kernel = kernel;
 }
 
-FixedSums fixed_convolve(const Conv2d& op, const FixedTensor& x, const FixedTensor& w, int limbs) {
+FixedSums fixed_convolve(const Conv2d& op, const FixedTensor& x, const FixedTensor& w, int limbs,
+                         WeightPacks* packs) {
   const Window& win = op.window;
   const Index kernel = win.kernel_h * win.kernel_w;
   const PatchPacker patches{x, win.out_h(x.shape[2]), win.out_w(x.shape[3]), win, false};
   return correlate({w, op.in_channels * kernel, kernel, kernel}, op.out_channels, patches,
                    {x.shape[0], op.out_channels, patches.out_h, patches.out_w}, op.in_channels * kernel,
-                   limbs);
+                   limbs, packs);
 }
 
 FixedSums fixed_convolve_input_gradient(const Conv2d& op, const FixedTensor& dy, const FixedTensor& w,
-                                        const Shape& x_shape, int limbs) {
+                                        const Shape& x_shape, int limbs, WeightPacks* packs) {
   const Index kernel = op.window.kernel_h * op.window.kernel_w;
   const PatchPacker patches{dy, x_shape[2], x_shape[3], op.window, true};
   return correlate({w, kernel, op.in_channels * kernel, kernel}, op.in_channels, patches, x_shape,
-                   op.out_channels * kernel, limbs);
+                   op.out_channels * kernel, limbs, packs);
 }
 
 FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& x, const FixedTensor& dy,
@@ -275,7 +309,10 @@ FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& 
                                            limbs + (task.has_carry_plane() ? 1 : 0), 1);
   out.exponent = {largest + (task.has_carry_plane() ? limb_bits : 0)};
   std::atomic<bool> cut_off = false;
-  run(task, OutputPacker{g}, InputPacker{x, dy.shape[2], dy.shape[3], win},
+  const DigitVector outputs =
+      pack_all(product_kernel(), task.pieces, PackLayout(task.pieces, task.row_limbs, rows_per_block),
+               task.rows, OutputPacker{g});
+  run(task, outputs, nullptr, InputPacker{x, dy.shape[2], dy.shape[3], win},
       [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes, int q) {
         std::int64_t below = 0;
         for (Index r = 0; r < rows; ++r) {

@@ -8,19 +8,45 @@
 // memory is a few panels per thread, and the weights once.
 #pragma once
 
+#include <map>
+#include <mutex>
+#include <utility>
+
 #include "gradzone/exact/fast/fixed_tensor.hpp"
 #include "gradzone/exact/fast/product_kernel.hpp"
 #include "gradzone/graph/operations.hpp"
 
 namespace gradzone {
 
+/// What a weight looks like to the kernels, made once for all evaluations of a network, when it is first
+/// needed: forward and backward, as rows or as columns. Thread-safe.
+class WeightPacks {
+ public:
+  enum class Role { forward_rows, forward_columns, backward_rows, backward_columns };
+
+  /// The packed weight, by `make` if it is not there yet.
+  template <class Make>
+  const DigitVector& get(const ProductKernel& kernel, Role role, Make&& make) {
+    const std::lock_guard lock(mutex_);
+    DigitVector& pack = packs_[{&kernel, role}];
+    if (pack.empty()) pack = make();
+    return pack;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::pair<const ProductKernel*, Role>, DigitVector> packs_;
+};
+
 /// y[n, o, i, j] = sum over kernel and channels of w x (no bias). x: [N, c, h, w], one exponent per image; w:
-/// [out, in, kh, kw], one exponent. A linear layer is the 1x1 convolution of [N, features, 1, 1].
-FixedSums fixed_convolve(const Conv2d& op, const FixedTensor& x, const FixedTensor& w, int limbs);
+/// [out, in, kh, kw], one exponent; `packs` are those of w, if they are worth keeping. A linear layer is the
+/// 1x1 convolution of [N, features, 1, 1].
+FixedSums fixed_convolve(const Conv2d& op, const FixedTensor& x, const FixedTensor& w, int limbs,
+                         WeightPacks* packs = nullptr);
 
 /// dx, of shape `x_shape`, from dy: [N, out, h', w'], one exponent per image.
 FixedSums fixed_convolve_input_gradient(const Conv2d& op, const FixedTensor& dy, const FixedTensor& w,
-                                        const Shape& x_shape, int limbs);
+                                        const Shape& x_shape, int limbs, WeightPacks* packs = nullptr);
 
 /// dw[o, c, p, q], summed over images as well, in one block whose first digit may be as large as 2^62. Images
 /// of differing exponents are aligned to the largest exponent(x) + exponent(dy). Every entry is within
