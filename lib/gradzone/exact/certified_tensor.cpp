@@ -38,7 +38,9 @@ Ball ball_of(const ParameterGradient& v, Index i) {
   if (!mpfr_number_p(width.get())) {
     out.rad = Magnitude::infinity();
   } else if (!width.is_zero()) {
-    out.rad = Magnitude::power_of_two(mpfr_get_exp(width.get()));
+    long exponent = 0;
+    const double mantissa = mpfr_get_d_2exp(&exponent, width.get(), MPFR_RNDU);
+    out.rad = Magnitude::of(mantissa).scaled(exponent - 1);  // half the width
   }
   return out;
 }
@@ -65,8 +67,8 @@ Enclosure enclose_entry(const ParameterGradient& v, Index i) {
   const TwoSum d = two_sum(a.sum, c.sum);
   Enclosure out{d.sum, d.error, 0, true};
   double rest = std::fabs(c.error) + std::fabs(b.error);
-  if (first + 4 < v.mid.limbs)
-    rest += std::fabs(digit(first + 3)) + std::ldexp(1.0, exponent - limb_bits * (first + 4));
+  // Balanced digits further down are worth about half a unit.
+  if (first + 4 < v.mid.limbs) rest += std::ldexp(0.51, exponent - limb_bits * (first + 4));
   const double radius = v.radius_of(i);
   out.exact = rest == 0 && radius == 0;
   // Half a unit of low's last place for the sums above.
@@ -97,7 +99,7 @@ Enclosure CertifiedTensor::enclosure(Index i) const {
 
 double CertifiedTensor::radius(Index i) const {
   if (const auto* fixed = std::get_if<ParameterGradient>(&entries_))
-    return std::ldexp(fixed->radius_of(i), fixed->radius_exponent) * slack;
+    return scaled_bound(fixed->radius_of(i), fixed->radius_exponent) * slack;
   return std::get<Tensor<Ball>>(entries_)[i].rad.to_double();
 }
 

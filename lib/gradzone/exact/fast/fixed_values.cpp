@@ -411,8 +411,8 @@ MpfrInterval interval_of(const FixedTensor& mid, Index i, double radius, int rad
 FixedValues fixed_values(const Shape& shape, const std::vector<MpfrInterval>& entries, int limbs) {
   const Extent x = extent(shape);
   const int bits = limb_bits * limbs + 16;
+  constexpr mpfr_exp_t smallest = -(1 << 28), largest = 1 << 28;
   FixedValues out{FixedTensor(shape, limbs, x.images), Radii(shape)};
-  std::vector<BigFloat> errors;
   mpz_t integer;
   mpz_init(integer);
   for (Index n = 0; n < x.images; ++n) {
@@ -421,8 +421,10 @@ FixedValues fixed_values(const Shape& shape, const std::vector<MpfrInterval>& en
     for (Index k = 0; k < x.size(); ++k)
       for (const BigFloat* end : {&entries[static_cast<std::size_t>(n * x.size() + k)].low,
                                   &entries[static_cast<std::size_t>(n * x.size() + k)].high}) {
+        // Exponentials may be smaller than any exponent of ours: what is rounded to 0 stays in the radius.
         if (mpfr_regular_p(end->get()))
-          exponent = std::max(exponent, static_cast<int>(mpfr_get_exp(end->get())) + 2);
+          exponent = std::max(exponent,
+                              static_cast<int>(std::max<mpfr_exp_t>(mpfr_get_exp(end->get()), smallest)) + 2);
       }
     if (exponent == std::numeric_limits<int>::min()) exponent = 0;
     out.mid.exponent[at] = exponent;
@@ -432,7 +434,10 @@ FixedValues fixed_values(const Shape& shape, const std::vector<MpfrInterval>& en
       const Index i = n * x.size() + k;
       const MpfrInterval& v = entries[static_cast<std::size_t>(i)];
       double& radius = out.radii.entry[static_cast<std::size_t>(i)];
-      if (!v.is_finite()) {
+      const auto too_large = [](const BigFloat& end) {
+        return mpfr_regular_p(end.get()) && mpfr_get_exp(end.get()) > largest;
+      };
+      if (!v.is_finite() || too_large(v.low) || too_large(v.high)) {
         radius = no_bound;
         continue;
       }

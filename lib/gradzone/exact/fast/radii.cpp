@@ -94,7 +94,9 @@ std::vector<double> covering_norms(const std::vector<double>& squares, const Ext
 }
 
 double scaled_bound(double value, int exponent) {
-  return value == 0 ? 0 : std::max(std::ldexp(value, exponent), 0x1p-450);
+  if (value == 0) return 0;
+  const double scaled = std::ldexp(value, exponent);
+  return scaled >= 0x1p-450 ? scaled : std::isnan(scaled) ? no_bound : 0x1p-450;
 }
 
 void set_unit(Radii& radii, const Extent& x, Index n, int exponent) {

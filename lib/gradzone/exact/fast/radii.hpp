@@ -23,9 +23,12 @@ namespace gradzone {
 inline constexpr double slack = 1 + 0x1p-20;
 inline constexpr double no_bound = std::numeric_limits<double>::infinity();
 
-/// A bound computed in doubles, made rigorous as the head of this file says. Zero stays zero.
+/// A bound computed in doubles, made rigorous as the head of this file says. Zero stays zero; where nothing
+/// is known (0 times infinity), there is no bound.
 inline double bound(double computed) {
-  return computed > 0 ? (computed < 0x1p-450 ? 0x1p-450 : computed * slack) : computed;
+  if (computed == 0) return 0;
+  if (computed < 0x1p-450) return 0x1p-450;
+  return computed >= 0x1p-450 ? computed * slack : no_bound;
 }
 
 /// [N, c, h, w], a vector being an image of one pixel.
