@@ -128,6 +128,21 @@ GRADZONE_IFMA inline void subtract_biased(__m512i s, int p, int row, __m512i* to
   }
 }
 
+/// Adds `products` times 2^102 2^(-52 (p + 2)), products <= 2^10 most_limbs: quarters of plane p - 1's unit,
+/// because plane p would not hold that many.
+GRADZONE_IFMA inline void add_biases(Index products, int p, int row, __m512i* total) {
+  const auto to = [&](int q, std::int64_t v) GRADZONE_IFMA {
+    __m512i& plane = total[q * rows_per_block + row];
+    plane = _mm512_add_epi64(plane, _mm512_set1_epi64(v));
+  };
+  if (p > 0) {
+    to(p, (products & 3) << (limb_bits - 2));
+    to(p - 1, products >> 2);
+  } else {
+    to(0, products << (limb_bits - 2));  // one pair of limbs: below 2^61
+  }
+}
+
 GRADZONE_IFMA void multiply_ifma(const std::int64_t* rows, int row_limbs, const std::int64_t* columns,
                                  int column_limbs, Index depth, int limbs, bool add, std::int64_t* sums) {
   __m512i total[(most_limbs + 2) * rows_per_block];
@@ -167,8 +182,7 @@ GRADZONE_IFMA void multiply_ifma(const std::int64_t* rows, int row_limbs, const 
         subtract_biased(biased, p, r, total);
         biased = _mm512_setzero_si512();
       }
-      __m512i& plane = total[p * rows_per_block + r];
-      plane = _mm512_add_epi64(plane, _mm512_set1_epi64((depth * (last - first + 1)) << (limb_bits - 2)));
+      add_biases(depth * (last - first + 1), p, r, total);
     }
   }
   for (int r = 0; r < rows_per_block; ++r) {
