@@ -4,6 +4,7 @@
 #include "command.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/study/benchmark.hpp"
+#include "gradzone/zones/census.hpp"
 #include "terminal.hpp"
 
 namespace gradzone::app {

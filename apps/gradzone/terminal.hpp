@@ -7,7 +7,6 @@
 #include <string>
 
 #include "gradzone/base/progress.hpp"
-#include "gradzone/exact/stage_counts.hpp"
 #include "gradzone/io/results.hpp"
 
 namespace gradzone::app {
@@ -40,8 +39,5 @@ std::string duration_text(double seconds);
 
 /// The zone table of finished results, one line per format and zone, for standard output.
 std::string zone_table(const AuditResults& results);
-
-/// "951,040 by filter, 1,920 by structure, 0 undecided": zeros are left out, but for the last.
-std::string stages_text(const StageCounts& stages);
 
 }  // namespace gradzone::app

@@ -82,6 +82,7 @@ ReportModel report_model(const AuditResults& results) {
   data.update(worst_points(formats));
   data["table"] = points_table(results);
   data["provenance"] = provenance(configuration);
+  for (const Json& fact : evidence(formats)) data["provenance"].push_back(fact);
   return model;
 }
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "gradzone/zones/census.hpp"
+
 namespace gradzone::report_sections {
 namespace {
 
@@ -62,6 +64,29 @@ Json provenance(const Json& configuration) {
     rest.erase(key);
   }
   flatten("", rest, list);
+  return list;
+}
+
+Json evidence(const std::vector<FormatPoints>& formats) {
+  Json list = Json::array();
+  for (const FormatPoints& format : formats) {
+    StageCounts stages;
+    std::array<Index, std::size(all_zones)> samples{};
+    for (const PointResult* result : format.points) {
+      stages += result->point.stages;
+      for (const SampleRecord& sample : result->samples) ++samples[static_cast<std::size_t>(sample.zone)];
+    }
+    list.push_back(
+        Json::array({fmt::format("branches settled, {}", short_name(format.format)), stages_text(stages)}));
+    std::string zones;
+    for (const Zone zone : all_zones) {
+      const Index count = samples[static_cast<std::size_t>(zone)];
+      if (count > 0) zones += fmt::format("{}{} {}", zones.empty() ? "" : ", ", count, name(zone));
+    }
+    if (!zones.empty())
+      list.push_back(
+          Json::array({fmt::format("samples in the mini-batches, {}", short_name(format.format)), zones}));
+  }
   return list;
 }
 

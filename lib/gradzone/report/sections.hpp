@@ -44,5 +44,7 @@ Json points_table(const AuditResults& results);
 Json worst_points(const std::vector<FormatPoints>& formats);
 
 Json provenance(const Json& configuration);  ///< [[key, value]], nested keys joined by dots
+/// [[key, value]]: which stage settled how many branches, and the zones of samples where they were asked for.
+Json evidence(const std::vector<FormatPoints>& formats);
 
 }  // namespace gradzone::report_sections

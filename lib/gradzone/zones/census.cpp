@@ -55,4 +55,26 @@ Census take_census(std::span<const PointRecord> points) {
   return census;
 }
 
+namespace {
+
+/// 1234567 as "1,234,567".
+std::string with_commas(Index count) {
+  std::string digits = std::to_string(count);
+  for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+}  // namespace
+
+std::string stages_text(const StageCounts& s) {
+  const std::pair<const char*, Index> stages[] = {{"filter", s.filter},       {"structure", s.structure},
+                                                  {"multiword", s.multiword}, {"residue", s.residue},
+                                                  {"exact", s.exact},         {"mpfr", s.mpfr}};
+  std::string out;
+  for (const auto& [name, count] : stages) {
+    if (count > 0) out += fmt::format("{} by {}, ", with_commas(count), name);
+  }
+  return out + fmt::format("{} undecided", with_commas(s.undecided));
+}
+
 }  // namespace gradzone

@@ -45,4 +45,7 @@ struct Census {
 
 Census take_census(std::span<const PointRecord> points);
 
+/// "951,040 by filter, 1,920 by structure, 0 undecided": zeros are left out, but for the last.
+std::string stages_text(const StageCounts& stages);
+
 }  // namespace gradzone
