@@ -172,8 +172,8 @@ void run(const Task& task, const DigitVector& rows, const DigitVector* packed_co
   });
 }
 
-/// What is left out of a term, in units of 2^(-52 (limbs + 1)): digit products of at most 2^102 each, those
-/// at place `limbs` a quarter of a unit, the others next to nothing.
+/// What is left out of a term, in units of 2^(-52 limbs): digit products of at most 2^102 each, those at
+/// place `limbs` a quarter of a unit, the others next to nothing.
 double dropped(int a, int b, int limbs) {
   double units = 0;
   for (int i = 0; i < a; ++i)
@@ -188,6 +188,16 @@ FixedSums sums_of(const Shape& shape, Index blocks, const Task& task, Index dept
       dropped(task.row_limbs, task.column_limbs, task.limbs) * static_cast<double>(depth) * (1 + 0x1p-20);
   out.balanced = true;
   return out;
+}
+
+/// Whether all entries of a block are 0.
+bool is_zero(const FixedTensor& t, std::size_t block) {
+  const Index size = t.block_size(), first = static_cast<Index>(block) * size;
+  for (int l = 0; l < t.limbs; ++l) {
+    const std::int64_t* digits = t.plane(l) + first;
+    if (std::any_of(digits, digits + size, [](std::int64_t d) { return d != 0; })) return false;
+  }
+  return true;
 }
 
 /// A weight packed for a kernel: kept in `packs`, or made for this once.
@@ -292,12 +302,14 @@ FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& 
   const Window& win = op.window;
   const Index inputs = op.in_channels * win.kernel_h * win.kernel_w;
   const Index depth = dy.shape[0] * dy.shape[2] * dy.shape[3];
-  // dy in units that make every image's products count alike.
-  int largest = std::numeric_limits<int>::min();
+  // dy in units that make every image's products count alike; zeros go with any unit.
+  std::vector<std::size_t> images;
   for (std::size_t n = 0; n < dy.exponent.size(); ++n)
-    largest = std::max(largest, x.exponent[n] + dy.exponent[n]);
-  std::vector<int> units;
-  for (const int e : x.exponent) units.push_back(largest - e);
+    if (!is_zero(dy, n) && !is_zero(x, n)) images.push_back(n);
+  int largest = images.empty() ? 0 : std::numeric_limits<int>::min();
+  for (const std::size_t n : images) largest = std::max(largest, x.exponent[n] + dy.exponent[n]);
+  std::vector<int> units = dy.exponent;
+  for (const std::size_t n : images) units[n] = largest - x.exponent[n];
   std::vector<std::uint8_t> inexact(static_cast<std::size_t>(dy.size()), 0);
   const bool aligned = units == dy.exponent;
   const FixedTensor shifted =

@@ -49,9 +49,10 @@ FixedSums fixed_convolve_input_gradient(const Conv2d& op, const FixedTensor& dy,
                                         const Shape& x_shape, int limbs, WeightPacks* packs = nullptr);
 
 /// dw[o, c, p, q], summed over images as well, in one block whose first digit may be as large as 2^62. Images
-/// of differing exponents are aligned to the largest exponent(x) + exponent(dy). Every entry is within
-/// `error` units of the last place, 2^(exponent - 52 limbs), of the sum: what was left out of it, and the
-/// digits beyond `limbs` places (balanced digits round to nearest when they are cut off).
+/// of differing exponents are aligned to the largest exponent(x) + exponent(dy) among those that are not
+/// zero. Every entry is within `error` units of the last place, 2^(exponent - 52 limbs), of the sum: what was
+/// left out of it, and the digits beyond `limbs` places (balanced digits round to nearest when they are cut
+/// off).
 FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& x, const FixedTensor& dy,
                                            int limbs, double& error);
 
