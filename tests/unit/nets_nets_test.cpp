@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -116,6 +118,63 @@ TEST(MakeNet, RefusesWhatDoesNotExistAndSaysWhatDoes) {
   } catch (const UsageError& error) {
     EXPECT_NE(std::string(error.what()).find("lenet5, lenet5-bn"), std::string::npos) << error.what();
   }
+}
+
+Graph evaluated(const char* name) {
+  return make_net(name, BatchNorm::Mode::evaluation);
+}
+
+bool has_parameter(const Graph& graph, const std::string& name) {
+  const auto names = parameter_names(graph);
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+TEST(LargeNets, HaveAsManyParametersAsTheOriginals) {
+  // torchvision's counts with a thousand classes, with ten for DenseNet; kuangliu's for the CIFAR stem.
+  const std::map<const char*, Index> counts = {{"resnet18-imagenet-bn", 11689512},
+                                               {"resnet34-imagenet-bn", 21797672},
+                                               {"resnet50-imagenet-bn", 25557032},
+                                               {"resnet18-bn", 11173962},
+                                               {"densenet121-bn", 6964106},
+                                               {"vgg11-bn", 9231114},
+                                               {"vgg16-bn", 14728266},
+                                               {"vgg19-bn", 20040522}};
+  for (const auto& [name, count] : counts) EXPECT_EQ(trainable_numbers(evaluated(name)), count) << name;
+  // A batch norm behind every convolution: two numbers a channel.
+  EXPECT_EQ(trainable_numbers(evaluated("vgg11-bn")) - trainable_numbers(evaluated("vgg11")), 2 * 2752);
+}
+
+TEST(LargeNets, NameParametersAsTheOriginalsStateDict) {
+  const Graph vgg11 = evaluated("vgg11"), vgg11_bn = evaluated("vgg11-bn");
+  EXPECT_EQ(parameter_names(vgg11).front(), "features.0.weight");
+  for (const char* name : {"features.3.weight", "features.18.bias", "classifier.weight"})
+    EXPECT_TRUE(has_parameter(vgg11, name)) << name;
+  for (const char* name : {"features.1.running_var", "features.4.weight", "features.25.weight"})
+    EXPECT_TRUE(has_parameter(vgg11_bn, name)) << name;
+  const Graph resnet = evaluated("resnet50-bn");
+  for (const char* name : {"conv1.weight", "bn1.running_mean", "layer1.0.conv3.weight",
+                           "layer1.0.downsample.1.bias", "layer4.2.bn3.weight", "fc.bias"})
+    EXPECT_TRUE(has_parameter(resnet, name)) << name;
+  EXPECT_FALSE(has_parameter(evaluated("resnet18-bn"), "layer1.0.downsample.0.weight"));
+  const Graph densenet = evaluated("densenet121-bn");
+  for (const char* name :
+       {"features.conv0.weight", "features.norm0.bias", "features.denseblock1.denselayer1.norm1.weight",
+        "features.denseblock4.denselayer16.conv2.weight", "features.transition3.conv.weight",
+        "features.norm5.running_var", "classifier.weight"})
+    EXPECT_TRUE(has_parameter(densenet, name)) << name;
+}
+
+TEST(LargeNets, HaveTheShapesOfThePaper) {
+  EXPECT_EQ(layer(evaluated("vgg19"), "flatten").shape, (Shape{512}));
+  EXPECT_EQ(layer(evaluated("resnet18"), "maxpool").shape, (Shape{64, 16, 16}));
+  EXPECT_EQ(layer(evaluated("resnet18-imagenet"), "maxpool").shape, (Shape{64, 56, 56}));
+  EXPECT_EQ(layer(evaluated("resnet50"), "avgpool").shape, (Shape{2048, 1, 1}));
+  EXPECT_EQ(layer(evaluated("densenet121"), "features.pool0").shape, (Shape{64, 8, 8}));
+  EXPECT_EQ(layer(evaluated("densenet121"), "features.denseblock4.denselayer16.concat").shape,
+            (Shape{1024, 1, 1}));
+  EXPECT_EQ(evaluated("resnet34-imagenet").classes(), 1000);
+  EXPECT_EQ(evaluated("vgg9").classes(), 10);
+  EXPECT_THROW(make_net("vgg12", BatchNorm::Mode::evaluation), UsageError);
 }
 
 }  // namespace
