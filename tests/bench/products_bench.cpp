@@ -1,7 +1,7 @@
-// Multiword products as matrix products, out x in by in x pixels: forward and weight gradient of a 1x1
-// convolution on every kernel of the machine; beside them FLINT's arb_mat_mul where it is installed.
-// time_per_mac is the processor time of all threads over multiply-adds, so that it does not depend on how
-// many there are.
+// Multiword products of layers, forward and weight gradient, on every kernel of the machine; beside them the
+// same matrix products by FLINT's arb_mat_mul where it is installed.
+// time_per_mac is the processor time of all threads over multiply-adds (padding counted as if it were there),
+// so that it does not depend on how many threads there are.
 #include <benchmark/benchmark.h>
 #include <hwy/targets.h>
 
@@ -20,18 +20,30 @@
 namespace gradzone {
 namespace {
 
+/// A layer, and the matrix product that it is: out x depth by depth x pixels.
 struct Product {
   const char* name;
-  Index out, in, pixels;
-  double macs() const { return static_cast<double>(out * in * pixels); }
+  Conv2d op;
+  Index images, h, w;
+
+  Index depth() const { return op.in_channels * op.window.kernel_h * op.window.kernel_w; }
+  Index pixels() const { return images * op.window.out_h(h) * op.window.out_w(w); }
+  double macs() const { return static_cast<double>(op.out_channels * depth() * pixels()); }
+  Shape x() const { return {images, op.in_channels, h, w}; }
+  Shape y() const { return {images, op.out_channels, op.window.out_h(h), op.window.out_w(w)}; }
+  Shape weight() const { return {op.out_channels, op.in_channels, op.window.kernel_h, op.window.kernel_w}; }
 };
 
-constexpr Product products[] = {
-    {"mid", 64, 576, 1024}, {"deep", 512, 4608, 256}, {"fc", 128, 256, 120}, {"c1", 6, 25, 576}};
+const Product products[] = {{"mid", {64, 64, Window::square(3, 1, 1), false}, 1, 32, 32},
+                            {"deep", {512, 512, Window::square(3, 1, 1), false}, 1, 16, 16},
+                            {"fc", {256, 128, {}, false}, 120, 1, 1},
+                            {"fc_one_image", {512, 512, {}, false}, 1, 1, 1},
+                            {"c1", {1, 6, Window::square(5, 1), false}, 1, 28, 28}};
 
 FixedTensor random_fixed(Shape shape, int limbs) {
   RandomStream random(1, "bench");
-  FixedTensor out(std::move(shape), limbs, 1);
+  const Index blocks = shape[0];
+  FixedTensor out(std::move(shape), limbs, blocks);
   for (std::int64_t& digit : out.digits)
     digit = static_cast<std::int64_t>(random.bits() >> 12) - (std::int64_t{1} << 51);
   return out;
@@ -44,25 +56,21 @@ void count(benchmark::State& state, double macs) {
 
 /// y = w x with w in `w_limbs` limbs, packed once as a network does it, and x in `limbs`.
 void forward(benchmark::State& state, const ProductKernel* kernel, const Product& p, int w_limbs, int limbs) {
-  const Conv2d op{p.in, p.out, {}, false};
-  const FixedTensor x = random_fixed({1, p.in, 1, p.pixels}, limbs),
-                    w = random_fixed({p.out, p.in, 1, 1}, w_limbs);
+  const FixedTensor x = random_fixed(p.x(), limbs), w = random_fixed(p.weight(), w_limbs);
   WeightPacks packs;
   use_product_kernel(kernel);
-  fixed_convolve(op, x, w, limbs, &packs);
-  for (auto _ : state) benchmark::DoNotOptimize(fixed_convolve(op, x, w, limbs, &packs));
+  fixed_convolve(p.op, x, w, limbs, &packs);
+  for (auto _ : state) benchmark::DoNotOptimize(fixed_convolve(p.op, x, w, limbs, &packs));
   use_product_kernel(nullptr);
   count(state, p.macs());
 }
 
 /// The gradient of w from x and dy: the contraction runs over pixels.
 void weight_gradient(benchmark::State& state, const ProductKernel* kernel, const Product& p, int limbs) {
-  const Conv2d op{p.in, p.out, {}, false};
-  const FixedTensor x = random_fixed({1, p.in, 1, p.pixels}, limbs),
-                    dy = random_fixed({1, p.out, 1, p.pixels}, limbs);
+  const FixedTensor x = random_fixed(p.x(), limbs), dy = random_fixed(p.y(), limbs);
   double error = 0;
   use_product_kernel(kernel);
-  for (auto _ : state) benchmark::DoNotOptimize(fixed_convolve_weight_gradient(op, x, dy, limbs, error));
+  for (auto _ : state) benchmark::DoNotOptimize(fixed_convolve_weight_gradient(p.op, x, dy, limbs, error));
   use_product_kernel(nullptr);
   count(state, p.macs());
 }
@@ -87,16 +95,16 @@ class ArbMatrix {
 };
 
 /// At most 64 columns: more take minutes.
-void arb_product(benchmark::State& state, Product p, slong bits) {
-  p.pixels = std::min<Index>(p.pixels, 64);
-  ArbMatrix w(p.out, p.in), x(p.in, p.pixels), y(p.out, p.pixels);
+void arb_product(benchmark::State& state, const Product& p, slong bits) {
+  const Index columns = std::min<Index>(p.pixels(), 64);
+  ArbMatrix w(p.op.out_channels, p.depth()), x(p.depth(), columns), y(p.op.out_channels, columns);
   flint_rand_t random;
   flint_randinit(random);
   w.fill(random, bits);
   x.fill(random, bits);
   for (auto _ : state) arb_mat_mul(y.get(), w.get(), x.get(), bits);
   flint_randclear(random);
-  count(state, p.macs());
+  count(state, static_cast<double>(p.op.out_channels * p.depth() * columns));
 }
 #endif
 
