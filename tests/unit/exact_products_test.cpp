@@ -122,7 +122,10 @@ class Definition {
     const FixedTensor got = fixed_convolve_weight_gradient(c_.op(), x_, dy_, c_.limbs, error);
     EXPECT_EQ(got.shape, c_.w_shape());
     EXPECT_TRUE(support::balanced(got, got.limbs, 1));
-    EXPECT_EQ(got.exponent, std::vector<int>{77 + limb_bits * (got.limbs - c_.limbs)});
+    // Zeros go with any unit.
+    if (std::any_of(got.digits.begin(), got.digits.end(), [](std::int64_t d) { return d != 0; })) {
+      EXPECT_EQ(got.exponent, std::vector<int>{77 + limb_bits * (got.limbs - c_.limbs)});
+    }
     for (Index i = 0; i < got.size() && !::testing::Test::HasFailure(); ++i) {
       // The last digit, which is cut off, is what balances the rest.
       const Integer sum = total(dw[static_cast<std::size_t>(i)], c_.limbs);

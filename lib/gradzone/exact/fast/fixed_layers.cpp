@@ -248,6 +248,16 @@ ParameterGradient channel_sums(const FixedValues& v, int limbs) {
   return sums;
 }
 
+namespace {
+
+/// |number i| error unit: 0 only where the number or the error is, not where the product underflows.
+double times_error(const FixedTensor& v, Index i, double error, double unit) {
+  if (error == 0 || v.sign(i) == 0) return 0;
+  return std::max(std::fabs(v.scaled(i)) * error * unit, 0x1p-450);
+}
+
+}  // namespace
+
 FixedValues multiply(const FixedValues& x, const FixedValues& y, int limbs) {
   const Extent e = x.extent();
   FixedSums sums(x.shape(), limbs + 1, e.images);
@@ -276,9 +286,9 @@ FixedValues multiply(const FixedValues& x, const FixedValues& y, int limbs) {
       for (int l = 0; l < sums.planes; ++l) sums.plane(l)[i] = product[static_cast<std::size_t>(l)];
       const double rx = x.radii.entry[static_cast<std::size_t>(i)],
                    ry = y.radii.entry[static_cast<std::size_t>(i)];
-      radii.entry[static_cast<std::size_t>(i)] = bound(
-          (std::fabs(x.mid.scaled(i)) * ry * unit_xy + std::fabs(y.mid.scaled(i)) * rx * unit_yx) * slack +
-          (rx == 0 || ry == 0 ? 0 : std::max(rx * ry, 0x1p-450) * unit_rr));
+      radii.entry[static_cast<std::size_t>(i)] =
+          bound((times_error(x.mid, i, ry, unit_xy) + times_error(y.mid, i, rx, unit_yx)) * slack +
+                (rx == 0 || ry == 0 ? 0 : std::max(rx * ry, 0x1p-450) * unit_rr));
     }
   });
   pixel_bounds_from_entries(radii, e);

@@ -104,8 +104,7 @@ FixedTensor fixed_from_doubles(const Tensor<double>& t, Index blocks, int most, 
       if (t[i] != 0) depth = std::max(depth, depth_of(t[i], exponent.back()));
     }
   }
-  // A balanced last digit of 2^51 carries: one bit more than there are.
-  most = std::min(most, depth / limb_bits + 1);
+  most = std::min(most, (depth + limb_bits - 1) / limb_bits);
   FixedTensor out(t.shape, most, blocks);
   out.exponent = exponent;
   std::vector<std::uint8_t> inexact(static_cast<std::size_t>(out.size()), 0);

@@ -117,11 +117,11 @@ Certain<int> compare(const FixedValues& v, Index i, double constant) {
   Digits k = digits_of(c, 0);
   for (std::int64_t& digit : k) digit = -digit;
   const auto shift = [&](int exponent) { return std::min(unit - exponent, most_shift); };
-  const bool lost = add_shifted(d.data(), planes, x.data(), v.mid.limbs, shift(v.mid.exponent[n])) |
-                    add_shifted(d.data(), planes, k.data(), c.limbs, shift(c.exponent[0]));
+  const bool lost_of_x = add_shifted(d.data(), planes, x.data(), v.mid.limbs, shift(v.mid.exponent[n])),
+             lost_of_k = add_shifted(d.data(), planes, k.data(), c.limbs, shift(c.exponent[0]));
   balance(d.data(), planes);
   double radius = v.radii.entry[static_cast<std::size_t>(i)];
-  if (lost) radius += scaled_bound(4, unit - limb_bits * planes - v.radii.exponent[n]);
+  if (lost_of_x || lost_of_k) radius += scaled_bound(4, unit - limb_bits * planes - v.radii.exponent[n]);
   return judge(d.data(), planes, unit, radius, v.radii.exponent[n]);
 }
 

@@ -18,43 +18,60 @@ void WeightPacker::operator()(Index first, Index count, Index width, const Piece
   }
 }
 
-Index PatchPacker::pixel(Index i, Index j, Index p, Index q) const {
-  const Index h = source.shape[2], w = source.shape[3];
-  Index row = i * window.stride_h - window.padding_h + p, column = j * window.stride_w - window.padding_w + q;
-  if (transposed) {
-    row = i + window.padding_h - p;
-    column = j + window.padding_w - q;
-    if (row < 0 || column < 0 || row % window.stride_h != 0 || column % window.stride_w != 0) return -1;
-    row /= window.stride_h;
-    column /= window.stride_w;
+namespace {
+
+/// The coordinate of the source that item coordinate `at` meets at kernel coordinate `tap`; negative
+/// where there is none.
+Index met(Index at, Index tap, Index stride, Index padding, Index extent, bool transposed) {
+  Index out = transposed ? at + padding - tap : at * stride - padding + tap;
+  if (transposed && stride > 1) out = out < 0 || out % stride != 0 ? -1 : out / stride;
+  return out < extent ? out : -1;
+}
+
+}  // namespace
+
+std::vector<Index> PatchPacker::reads(Index first, Index count, Index width) const {
+  const Index h = source.shape[2], w = source.shape[3], image_size = source.shape[1] * h * w;
+  std::vector<Index> out(static_cast<std::size_t>(window.kernel_h * window.kernel_w * width), -1);
+  for (Index lane = 0; lane < count; ++lane) {
+    const Index item = first + lane, image = item / (out_h * out_w), i = item / out_w % out_h,
+                j = item % out_w;
+    Index* read = out.data() + lane;
+    for (Index p = 0; p < window.kernel_h; ++p) {
+      const Index row = met(i, p, window.stride_h, window.padding_h, h, transposed);
+      for (Index q = 0; q < window.kernel_w; ++q, read += width) {
+        const Index column = met(j, q, window.stride_w, window.padding_w, w, transposed);
+        if (row >= 0 && column >= 0) *read = image * image_size + row * w + column;
+      }
+    }
   }
-  return row < 0 || column < 0 || row >= h || column >= w ? -1 : row * w + column;
+  return out;
 }
 
 void PatchPacker::operator()(Index first, Index count, Index width, const Piece& piece,
                              std::int64_t* to) const {
-  const Index kernel = window.kernel_h * window.kernel_w, area = source.shape[2] * source.shape[3],
-              channels = source.shape[1];
-  std::fill_n(to, piece.depth * source.limbs * width, std::int64_t{0});
-  for (Index lane = 0; lane < count; ++lane) {
-    const Index item = first + lane, image = item / (out_h * out_w);
-    const Index i = item / out_w % out_h, j = item % out_w;
-    for (Index k = 0; k < kernel; ++k) {
-      const Index at = pixel(i, j, k / window.kernel_w, k % window.kernel_w);
-      if (at < 0) continue;
-      // The first step of the piece that has kernel position k, and then every kernel-th.
-      const Index start = (k - piece.begin % kernel + kernel) % kernel;
-      const Index channel = (piece.begin + start) / kernel;
-      for (int l = 0; l < source.limbs; ++l) {
-        const std::int64_t* from = source.plane(l) + (image * channels + channel) * area + at;
-        std::int64_t* out = to + (start * source.limbs + l) * width + lane;
-        for (Index s = start; s < piece.depth; s += kernel) {
-          *out = *from;
-          out += kernel * source.limbs * width;
-          from += area;
-        }
+  const Index kernel = window.kernel_h * window.kernel_w, area = source.shape[2] * source.shape[3];
+  const std::vector<Index> lanes = reads(first, count, width);
+  // Lanes whose pixels are neighbours are copied together.
+  std::vector<bool> side_by_side(static_cast<std::size_t>(kernel));
+  for (Index k = 0; k < kernel; ++k) {
+    const Index* const read = lanes.data() + k * width;
+    bool all = read[0] >= 0;
+    for (Index lane = 1; lane < width; ++lane) all = all && read[lane] == read[0] + lane;
+    side_by_side[static_cast<std::size_t>(k)] = all;
+  }
+  Index channel = piece.begin / kernel, k = piece.begin % kernel;
+  for (Index s = 0; s < piece.depth; ++s) {
+    const Index* const read = lanes.data() + k * width;
+    for (int l = 0; l < source.limbs; ++l, to += width) {
+      const std::int64_t* const from = source.plane(l) + channel * area;
+      if (side_by_side[static_cast<std::size_t>(k)]) {
+        std::copy_n(from + read[0], width, to);
+      } else {
+        for (Index lane = 0; lane < width; ++lane) to[lane] = read[lane] < 0 ? 0 : from[read[lane]];
       }
     }
+    if (++k == kernel) k = 0, ++channel;
   }
 }
 
@@ -73,23 +90,53 @@ void OutputPacker::operator()(Index first, Index count, Index width, const Piece
   }
 }
 
+namespace {
+
+/// An item of InputPacker: a channel's offset in an image, and where its window position reads.
+struct InputLane {
+  Index channel, down, right;
+  Index begin, end;  ///< output columns that read within a row
+};
+
+/// Of `items` from `first` on.
+std::vector<InputLane> input_lanes(const InputPacker& p, Index first, Index items) {
+  const Window& v = p.window;
+  const Index kernel = v.kernel_h * v.kernel_w, h = p.x.shape[2], w = p.x.shape[3];
+  const auto columns_before = [&](Index pixels) {
+    return pixels <= 0 ? 0 : std::min(p.out_w, (pixels + v.stride_w - 1) / v.stride_w);
+  };
+  std::vector<InputLane> out;
+  for (Index item = first; item < first + items; ++item) {
+    const Index k = item % kernel, down = k / v.kernel_w - v.padding_h, right = k % v.kernel_w - v.padding_w;
+    out.push_back({item / kernel * h * w, down, right, columns_before(-right), columns_before(w - right)});
+  }
+  return out;
+}
+
+}  // namespace
+
 void InputPacker::operator()(Index first, Index count, Index width, const Piece& piece,
                              std::int64_t* to) const {
-  const Index kernel = window.kernel_h * window.kernel_w, h = x.shape[2], w = x.shape[3];
-  std::fill_n(to, piece.depth * x.limbs * width, std::int64_t{0});
-  for (Index lane = 0; lane < count; ++lane) {
-    const Index c = (first + lane) / kernel, k = (first + lane) % kernel;
-    const Index down = k / window.kernel_w - window.padding_h, right = k % window.kernel_w - window.padding_w;
-    Index image = piece.begin / (out_h * out_w), i = piece.begin / out_w % out_h, j = piece.begin % out_w;
-    for (Index s = 0; s < piece.depth; ++s) {
-      const Index row = i * window.stride_h + down, column = j * window.stride_w + right;
-      if (row >= 0 && column >= 0 && row < h && column < w) {
-        const Index at = ((image * x.shape[1] + c) * h + row) * w + column;
-        for (int l = 0; l < x.limbs; ++l) to[(s * x.limbs + l) * width + lane] = x.plane(l)[at];
+  const Index h = x.shape[2], w = x.shape[3], step = x.limbs * width;
+  const std::vector<InputLane> lanes = input_lanes(*this, first, count);
+  std::fill_n(to, piece.depth * step, std::int64_t{0});
+  // By rows of the output: a row's steps are written for all lanes while they are in the nearest cache.
+  for (Index s = 0; s < piece.depth;) {
+    const Index image = (piece.begin + s) / (out_h * out_w), i = (piece.begin + s) / out_w % out_h,
+                j = (piece.begin + s) % out_w, columns = std::min(out_w - j, piece.depth - s);
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+      const InputLane& v = lanes[lane];
+      const Index row = i * window.stride_h + v.down;
+      if (row < 0 || row >= h) continue;
+      const Index begin = std::max(j, v.begin), end = std::min(j + columns, v.end);
+      const Index first_pixel = (image * x.shape[1] * h + row) * w + v.channel + v.right;
+      for (int l = 0; l < x.limbs; ++l) {
+        const std::int64_t* const from = x.plane(l);
+        std::int64_t* const out = to + s * step + l * width + static_cast<Index>(lane);
+        for (Index c = begin; c < end; ++c) out[(c - j) * step] = from[first_pixel + c * window.stride_w];
       }
-      if (++j == out_w) j = 0, ++i;
-      if (i == out_h) i = 0, ++image;
     }
+    s += columns;
   }
 }
 

@@ -4,6 +4,8 @@
 // steps of one piece of the contraction: to[(k * limbs + l) * width + lane], 0 for lanes from `count` on.
 #pragma once
 
+#include <vector>
+
 #include "gradzone/exact/fast/fixed_tensor.hpp"
 #include "gradzone/graph/operations.hpp"
 
@@ -33,8 +35,8 @@ struct PatchPacker {
   void operator()(Index first, Index count, Index width, const Piece& piece, std::int64_t* to) const;
 
  private:
-  /// The pixel of the source that item (i, j) meets at kernel position (p, q), or -1.
-  Index pixel(Index i, Index j, Index p, Index q) const;
+  /// [kernel position][lane]: where in channel 0 of the source's planes each item reads, or -1.
+  std::vector<Index> reads(Index first, Index count, Index width) const;
 };
 
 /// An output gradient: items are output channels, steps (image, pixel).

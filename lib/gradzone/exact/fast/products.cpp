@@ -135,7 +135,9 @@ void run(const Task& task, const DigitVector& rows, const DigitVector* packed_co
   tbb::enumerable_thread_specific<Scratch> scratch;
   parallel_for(static_cast<Index>(units.size()), [&](Index u) {
     const Unit& unit = units[static_cast<std::size_t>(u)];
-    auto& [columns, sums] = scratch.local();
+    Scratch& own = scratch.local();
+    DigitVector& columns = own.columns;
+    BlockSums& sums = own.sums;
     if (!packed_columns) columns.resize(static_cast<std::size_t>(unit.panels * piece_words));
     sums.resize(unit.panels * unit.blocks, task.limbs, kernel.lanes);
     for (std::size_t p = 0; p < task.pieces.size(); ++p) {
