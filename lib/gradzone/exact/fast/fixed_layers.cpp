@@ -145,7 +145,7 @@ ChannelNorms channel_norms(const Extent& x, const std::vector<int>& exponents, V
     for (Index n = 0; n < x.images; ++n) {
       const double unit = scaled_bound(1, exponents[static_cast<std::size_t>(n)] - out.exponent);
       for (Index i = (n * x.channels + c) * x.area(); i < (n * x.channels + c + 1) * x.area(); ++i) {
-        const double v = std::fabs(value(i)) * unit;
+        const double v = value(i) * unit;
         sum += v == 0 ? 0 : std::max(v * v, 0x1p-900);
       }
     }
@@ -155,7 +155,7 @@ ChannelNorms channel_norms(const Extent& x, const std::vector<int>& exponents, V
 }
 
 ChannelNorms value_norms(const FixedValues& v) {
-  return channel_norms(v.extent(), v.mid.exponent, [&](Index i) { return v.mid.scaled(i); });
+  return channel_norms(v.extent(), v.mid.exponent, [&](Index i) { return v.mid.magnitude(i); });
 }
 ChannelNorms error_norms(const FixedValues& v) {
   std::vector<int> exponents;
@@ -253,7 +253,7 @@ namespace {
 /// |number i| error unit: 0 only where the number or the error is, not where the product underflows.
 double times_error(const FixedTensor& v, Index i, double error, double unit) {
   if (error == 0 || v.sign(i) == 0) return 0;
-  return std::max(std::fabs(v.scaled(i)) * error * unit, 0x1p-450);
+  return std::max(v.magnitude(i) * error * unit, 0x1p-450);
 }
 
 }  // namespace
