@@ -180,8 +180,11 @@ class ProductErrors {
     if (any(x_error_)) units.push_back(dy_.exponent + x_error_.exponent);
     if (any(dy_error_)) units.push_back(dy_error_.exponent + x_.exponent);
     if (any(x_error_) && any(dy_error_)) units.push_back(dy_error_.exponent + x_error_.exponent);
-    exponent_ = units.empty() ? 0 : *std::max_element(units.begin(), units.end());
+    exact_ = units.empty();
+    exponent_ = exact_ ? 0 : *std::max_element(units.begin(), units.end());
   }
+  /// Whether neither operand has errors.
+  bool exact() const { return exact_; }
   int exponent() const { return exponent_; }
   /// Whether one factor is certainly zero throughout: nothing is multiplied, nothing rounded.
   bool vanishes(Index o, Index c) const {
@@ -197,11 +200,11 @@ class ProductErrors {
  private:
   double term(const ChannelNorms& a, Index i, const ChannelNorms& b, Index j) const {
     const double product = a.of[static_cast<std::size_t>(i)] * b.of[static_cast<std::size_t>(j)];
-    return product == 0 ? 0
-                        : std::max(product, 0x1p-900) * scaled_bound(1, a.exponent + b.exponent - exponent_);
+    return product == 0 ? 0 : product_of(product, scaled_bound(1, a.exponent + b.exponent - exponent_));
   }
 
   ChannelNorms dy_, x_, dy_error_, x_error_;
+  bool exact_ = false;
   int exponent_ = 0;
 };
 
@@ -221,7 +224,9 @@ ParameterGradient weight_gradient(const LinearLayer& layer, const FixedValues& x
   out.group = layer.op.window.kernel_h * layer.op.window.kernel_w;
   const ProductErrors errors(dy, x);
   const int place = out.mid.exponent[0] - limb_bits * out.mid.limbs;
-  out.radius_exponent = error == 0 ? errors.exponent() : std::max(errors.exponent(), place);
+  out.radius_exponent = error == 0       ? errors.exponent()
+                        : errors.exact() ? place
+                                         : std::max(errors.exponent(), place);
   const double factor = scaled_bound(1, errors.exponent() - out.radius_exponent),
                rounding = scaled_bound(error, place - out.radius_exponent);
   out.radius.resize(static_cast<std::size_t>(channels * in));
