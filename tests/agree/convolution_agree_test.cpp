@@ -16,7 +16,7 @@ struct Case {
 
 std::ostream& operator<<(std::ostream& stream, const Case& c) {
   const Window& w = c.window;
-  return stream << "x [" << c.images << ", " << c.in << ", " << c.h << ", " << c.w << "], " << c.out
+  return stream << "x [" << c.images << ", " << c.h << ", " << c.w << ", " << c.in << "], " << c.out
                 << " channels, kernel " << w.kernel_h << "x" << w.kernel_w << ", stride " << w.stride_h << "x"
                 << w.stride_w << ", padding " << w.padding_h << "x" << w.padding_w
                 << (c.bias ? ", bias" : "");
@@ -28,8 +28,8 @@ void expect_agreement(const Case& c, std::uint64_t seed, Mix mix) {
   SCOPED_TRACE(::testing::Message() << c << ", seed " << seed << ", mix " << static_cast<int>(mix));
   RandomStream random(seed, "convolution agreement");
   const Conv2d op{c.in, c.out, c.window, c.bias};
-  const Shape out{c.images, c.out, c.window.out_h(c.h), c.window.out_w(c.w)};
-  const T x = random_tensor<F>({c.images, c.in, c.h, c.w}, random, mix);
+  const Shape out{c.images, c.window.out_h(c.h), c.window.out_w(c.w), c.out};
+  const T x = random_tensor<F>({c.images, c.h, c.w, c.in}, random, mix);
   const T w = random_tensor<F>({c.out, c.in, c.window.kernel_h, c.window.kernel_w}, random, mix);
   const T b = random_tensor<F>({c.out}, random, mix);
   const T dy = random_tensor<F>(out, random, mix);
@@ -37,12 +37,13 @@ void expect_agreement(const Case& c, std::uint64_t seed, Mix mix) {
 
   const auto reference = make_reference_kernels<F>(Order::chain);
   T y, dx(x.shape), dw, db;
-  reference->conv2d(op, x, w, bias, y);
+  const After after = seed % 2 == 0 ? After::nothing : After::relu;
+  reference->conv2d(op, x, w, bias, after, y);
   reference->conv2d_input_gradient(op, dy, w, dx);
   reference->conv2d_weight_gradient(op, x, dy, dw, c.bias ? &db : nullptr);
   on_every_machine<F>([&](const Kernels<F>& cpu) {
     T y2, dx2(x.shape), dw2, db2;
-    cpu.conv2d(op, x, w, bias, y2);
+    cpu.conv2d(op, x, w, bias, after, y2);
     EXPECT_TRUE(same_bits(y, y2)) << "forward";
     cpu.conv2d_input_gradient(op, dy, w, dx2);
     EXPECT_TRUE(same_bits(dx, dx2)) << "input gradient";
@@ -72,6 +73,13 @@ TYPED_TEST(ConvolutionAgreement, holds_beyond_vector_widths) {
       ++seed;
     }
   expect_agreement<TypeParam>({1, 33, 67, 4, 4, Window::square(2, 1), true}, seed, Mix::smooth);
+}
+
+TYPED_TEST(ConvolutionAgreement, holds_where_panels_are_passed_in_slices) {
+  // More weights per output than a slice of a panel has, and more blocks than a chunk.
+  expect_agreement<TypeParam>({7, 150, 5, 6, 5, Window::square(3, 1, 1), true}, 250, Mix::smooth);
+  expect_agreement<TypeParam>({2, 5, 150, 6, 5, Window::square(3, 2, 1), false}, 251, Mix::coarse);
+  expect_agreement<TypeParam>({1, 700, 3, 2, 2, Window::square(2, 1, 1), true}, 252, Mix::smooth);
 }
 
 TYPED_TEST(ConvolutionAgreement, holds_for_batches_around_the_group_size) {

@@ -22,12 +22,13 @@ void expect_agreement(Index images, const Linear& op, std::uint64_t seed, Mix mi
 
   const auto reference = make_reference_kernels<F>(Order::chain);
   T y, dx, dw, db;
-  reference->linear(op, x, w, bias, y);
+  const After after = seed % 2 == 0 ? After::nothing : After::relu;
+  reference->linear(op, x, w, bias, after, y);
   reference->linear_input_gradient(op, dy, w, dx);
   reference->linear_weight_gradient(op, x, dy, dw, op.bias ? &db : nullptr);
   on_every_machine<F>([&](const Kernels<F>& cpu) {
     T y2, dx2, dw2, db2;
-    cpu.linear(op, x, w, bias, y2);
+    cpu.linear(op, x, w, bias, after, y2);
     EXPECT_TRUE(same_bits(y, y2)) << "forward";
     cpu.linear_input_gradient(op, dy, w, dx2);
     EXPECT_TRUE(same_bits(dx, dx2)) << "input gradient";
@@ -68,8 +69,8 @@ TYPED_TEST(LinearAgreement, holds_for_the_other_orders) {
   const T b = random_tensor<TypeParam>({9}, random, Mix::smooth);
   for (const Order order : all_orders) {
     T expected, actual;
-    make_reference_kernels<TypeParam>(order)->linear(op, x, w, &b, expected);
-    make_cpu_kernels<TypeParam>(order)->linear(op, x, w, &b, actual);
+    make_reference_kernels<TypeParam>(order)->linear(op, x, w, &b, After::nothing, expected);
+    make_cpu_kernels<TypeParam>(order)->linear(op, x, w, &b, After::nothing, actual);
     EXPECT_TRUE(same_bits(expected, actual)) << name(order);
   }
 }

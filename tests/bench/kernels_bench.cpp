@@ -35,7 +35,7 @@ struct Convolution {
   T b = random_tensor<F>({op.out_channels});
   T y{}, dx{}, dw{}, db{};
 
-  void forward(const Kernels<F>& k, const T& x) { k.conv2d(op, x, w, &b, y); }
+  void forward(const Kernels<F>& k, const T& x) { k.conv2d(op, x, w, &b, After::nothing, y); }
   void backward(const Kernels<F>& k, const T& x, const T& dy) {
     dx.shape = x.shape;
     k.conv2d_input_gradient(op, dy, w, dx);
@@ -51,7 +51,7 @@ struct Dense {
   T b = random_tensor<F>({op.out_features});
   T y{}, dx{}, dw{}, db{};
 
-  void forward(const Kernels<F>& k, const T& x) { k.linear(op, x, w, &b, y); }
+  void forward(const Kernels<F>& k, const T& x) { k.linear(op, x, w, &b, After::nothing, y); }
   void backward(const Kernels<F>& k, const T& x, const T& dy) {
     k.linear_input_gradient(op, dy, w, dx);
     k.linear_weight_gradient(op, x, dy, dw, &db);
@@ -103,7 +103,7 @@ struct LeNetStep {
     dense2.backward(k, relu1, d2);
     k.activation_gradient({}, {}, dense1.y, dense2.dx, d1);
     dense1.backward(k, pool2.y, d1);
-    dense1.dx.shape = {images, 16, 4, 4};
+    dense1.dx.shape = {images, 4, 4, 16};
     pool2.backward(k, conv2.y, dense1.dx);
     conv2.backward(k, pool1.y, pool2.dx);
     pool1.backward(k, conv1.y, conv2.dx);
@@ -122,7 +122,7 @@ template <class F>
 void lenet_step(benchmark::State& state, Which which) {
   const Index images = state.range(0);
   LeNetStep<F> step;
-  const auto x = random_tensor<F>({images, 1, 28, 28});
+  const auto x = random_tensor<F>({images, 28, 28, 1});
   const std::vector<int> labels(static_cast<std::size_t>(images), 3);
   measure<F>(state, which, [&](const Kernels<F>& k) { step.run(k, x, labels); });
 }
@@ -130,15 +130,15 @@ void lenet_step(benchmark::State& state, Which which) {
 template <class F>
 void conv2_forward(benchmark::State& state, Which which) {
   Convolution<F> conv{Conv2d{6, 16, Window::square(5, 1)}};
-  const auto x = random_tensor<F>({state.range(0), 6, 12, 12});
+  const auto x = random_tensor<F>({state.range(0), 12, 12, 6});
   measure<F>(state, which, [&](const Kernels<F>& k) { conv.forward(k, x); });
 }
 
 template <class F>
 void conv2_backward(benchmark::State& state, Which which) {
   Convolution<F> conv{Conv2d{6, 16, Window::square(5, 1)}};
-  const auto x = random_tensor<F>({state.range(0), 6, 12, 12});
-  const auto dy = random_tensor<F>({state.range(0), 16, 8, 8});
+  const auto x = random_tensor<F>({state.range(0), 12, 12, 6});
+  const auto dy = random_tensor<F>({state.range(0), 8, 8, 16});
   measure<F>(state, which, [&](const Kernels<F>& k) { conv.backward(k, x, dy); });
 }
 
@@ -160,8 +160,8 @@ void linear1_backward(benchmark::State& state, Which which) {
 template <class F>
 void relu_pool1(benchmark::State& state, Which which) {
   ReluPool<F> pool;
-  const auto x = random_tensor<F>({state.range(0), 6, 24, 24});
-  const auto dy = random_tensor<F>({state.range(0), 6, 12, 12});
+  const auto x = random_tensor<F>({state.range(0), 24, 24, 6});
+  const auto dy = random_tensor<F>({state.range(0), 12, 12, 6});
   measure<F>(state, which, [&](const Kernels<F>& k) {
     pool.forward(k, x);
     pool.backward(k, x, dy);

@@ -18,17 +18,17 @@ const Kernels<Fp64>& kernels() {
 }
 
 TEST(Convolution, slides_its_window) {
-  const T x({1, 1, 3, 3}, {1, 2, 3,  //
+  const T x({1, 3, 3, 1}, {1, 2, 3,  //
                            4, 5, 6,  //
                            7, 8, 9});
   const T w({1, 1, 2, 2}, {1, 10, 100, 1000});
   const T b({1}, {0.5});
   const Conv2d op{1, 1, Window::square(2, 1), true};
   T y;
-  kernels().conv2d(op, x, w, &b, y);
-  EXPECT_EQ(y, T({1, 1, 2, 2}, {5421.5, 6532.5, 8754.5, 9865.5}));
+  kernels().conv2d(op, x, w, &b, After::nothing, y);
+  EXPECT_EQ(y, T({1, 2, 2, 1}, {5421.5, 6532.5, 8754.5, 9865.5}));
 
-  const T dy({1, 1, 2, 2}, {1, 0, 0, 2});
+  const T dy({1, 2, 2, 1}, {1, 0, 0, 2});
   T dx, dw, db;
   dx.shape = x.shape;
   kernels().conv2d_input_gradient(op, dy, w, dx);
@@ -41,13 +41,13 @@ TEST(Convolution, slides_its_window) {
 }
 
 TEST(Convolution, skips_what_lies_in_the_padding) {
-  const T x({1, 1, 2, 2}, {1, 2, 3, 4});
+  const T x({1, 2, 2, 1}, {1, 2, 3, 4});
   const T w({1, 1, 3, 3}, {1, 2, 3,  //
                            4, 5, 6,  //
                            7, 8, 9});
   const Conv2d op{1, 1, Window::square(3, 2, 1), false};
   T y;
-  kernels().conv2d(op, x, w, nullptr, y);  // one output: the lower right 2x2 of w
+  kernels().conv2d(op, x, w, nullptr, After::nothing, y);  // one output: the lower right 2x2 of w
   EXPECT_EQ(y, T({1, 1, 1, 1}, {5 * 1 + 6 * 2 + 8 * 3 + 9 * 4}));
   const T dy({1, 1, 1, 1}, {2});
   T dx, dw;
@@ -63,28 +63,29 @@ TEST(Convolution, does_not_multiply_padding_by_an_infinite_weight) {
   const T x({1, 1, 1, 1}, {2});
   const T w({1, 1, 3, 1}, {inf, 3, inf});
   T y;
-  kernels().conv2d({1, 1, {3, 1, 1, 1, 1, 0}, false}, x, w, nullptr, y);
+  kernels().conv2d({1, 1, {3, 1, 1, 1, 1, 0}, false}, x, w, nullptr, After::nothing, y);
   EXPECT_EQ(y[0], 6);
 }
 
 TEST(Convolution, sums_over_input_channels_and_has_one_bias_per_output_channel) {
-  const T x({1, 2, 1, 2}, {1, 2, 30, 40});
+  const T x({1, 1, 2, 2}, {1, 30, 2, 40});
   const T w({2, 2, 1, 1}, {1, 1, 1, -1});
   const T b({2}, {0.25, 0.5});
   T y;
-  kernels().conv2d({2, 2, Window::square(1, 1), true}, x, w, &b, y);
-  EXPECT_EQ(y, T({1, 2, 1, 2}, {31.25, 42.25, -28.5, -37.5}));
+  kernels().conv2d({2, 2, Window::square(1, 1), true}, x, w, &b, After::nothing, y);
+  EXPECT_EQ(y, T({1, 1, 2, 2}, {31.25, -28.5, 42.25, -37.5}));
 }
 
 TEST(Convolution, adds_channels_innermost_and_the_bias_last) {
   // fp32 loses a 1 that meets 2^24. Order of the chain: (position 0: channels 0, 1), (position 1: channels 0,
   // 1).
   const float big = 0x1p24f;
-  const Tensor<float> x({1, 2, 1, 2}, {big, -big, 1, 1}), w({1, 2, 1, 2}, 1.0f), b({1}, {1.0f});
+  const Tensor<float> x({1, 1, 2, 2}, {big, 1, -big, 1}), w({1, 2, 1, 2}, 1.0f), b({1}, {1.0f});
   Tensor<float> y;
   // big + 1 (channel 1 of position 0, lost) - big + 1 = 1; channel-first order would give 2. The bias makes
   // it 2.
-  make_reference_kernels<Fp32>(Order::chain)->conv2d({2, 1, {1, 2, 1, 1, 0, 0}, true}, x, w, &b, y);
+  make_reference_kernels<Fp32>(Order::chain)
+      ->conv2d({2, 1, {1, 2, 1, 1, 0, 0}, true}, x, w, &b, After::nothing, y);
   EXPECT_EQ(y[0], 2);
 }
 
@@ -92,7 +93,7 @@ TEST(LinearLayer, is_a_dot_product_per_output) {
   const T x({2, 3}, {1, 2, 3, 4, 5, 6}), w({2, 3}, {1, 0, -1, 2, 2, 2}), b({2}, {10, 20});
   const Linear op{3, 2, true};
   T y, dx, dw, db;
-  kernels().linear(op, x, w, &b, y);
+  kernels().linear(op, x, w, &b, After::nothing, y);
   EXPECT_EQ(y, T({2, 2}, {8, 32, 8, 50}));
   const T dy({2, 2}, {1, 0, 2, 1});
   kernels().linear_input_gradient(op, dy, w, dx);
@@ -106,9 +107,9 @@ TEST(LinearLayer, rounds_to_storage_once) {
   // 1 + 2^-12 + 2^-12 + 2^-12 in fp16: the accumulator keeps 3 * 2^-12, storage rounds it up to 2^-10.
   const Tensor<float> x({1, 4}, {1, 0x1p-12f, 0x1p-12f, 0x1p-12f}), w({1, 4}, 1.0f);
   Tensor<float> y;
-  make_reference_kernels<Fp16>(Order::chain)->linear({4, 1, false}, x, w, nullptr, y);
+  make_reference_kernels<Fp16>(Order::chain)->linear({4, 1, false}, x, w, nullptr, After::nothing, y);
   EXPECT_EQ(y[0], 1 + 0x1p-10f);
-  make_reference_kernels<Fp16Strict>(Order::chain)->linear({4, 1, false}, x, w, nullptr, y);
+  make_reference_kernels<Fp16Strict>(Order::chain)->linear({4, 1, false}, x, w, nullptr, After::nothing, y);
   EXPECT_EQ(y[0], 1);
 }
 
@@ -128,7 +129,7 @@ struct BatchNormCase {
 
   BatchNormCase() {
     RandomStream random(7, "batch norm");
-    x = T({images, channels, 2, 2});
+    x = T({images, 2, 2, channels});
     dy = T(x.shape);
     for (Index i = 0; i < x.size(); ++i) {
       x[i] = random.uniform(-1, 2);
@@ -140,7 +141,7 @@ struct BatchNormCase {
   double channel_mean(Index c, const F& f) const {
     double sum = 0;
     for (Index n = 0; n < images; ++n)
-      for (Index i = 0; i < area; ++i) sum += f((n * channels + c) * area + i);
+      for (Index i = 0; i < area; ++i) sum += f((n * area + i) * channels + c);
     return sum / static_cast<double>(images * area);
   }
 };
@@ -153,7 +154,7 @@ TEST(BatchNormalisation, uses_running_statistics_in_evaluation) {
   kernels().batch_norm(op, s.x, s.weight, s.bias, s.mean, s.var, y, state);
   kernels().batch_norm_gradient(op, s.x, s.weight, state, s.dy, dx, dw, db);
   for (Index i = 0; i < s.x.size(); ++i) {
-    const Index c = i / s.area % s.channels;
+    const Index c = i % s.channels;
     const double scale = s.weight[c] / std::sqrt(s.var[c] + 0.125);
     EXPECT_NEAR(y[i], (s.x[i] - s.mean[c]) * scale + s.bias[c], 1e-15);
     EXPECT_NEAR(dx[i], s.dy[i] * scale, 1e-15);
@@ -183,7 +184,7 @@ TEST(BatchNormalisation, uses_the_batch_in_training) {
     EXPECT_NEAR(dw[c], 12 * mean_gx, 1e-14);
     for (Index n = 0; n < s.images; ++n)
       for (Index k = 0; k < s.area; ++k) {
-        const Index i = (n * s.channels + c) * s.area + k;
+        const Index i = (n * s.area + k) * s.channels + c;
         EXPECT_NEAR(y[i], s.weight[c] * normalised(i) + s.bias[c], 1e-14);
         EXPECT_NEAR(dx[i], s.weight[c] * inverse * (s.dy[i] - mean_g - normalised(i) * mean_gx), 1e-14);
       }

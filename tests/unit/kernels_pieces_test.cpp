@@ -100,7 +100,7 @@ auto max_pool(const Window& window, double beta, Form form, const Tensor<typenam
   return out;
 }
 
-const T tied({1, 1, 2, 2}, {3, 7, 7, 7});
+const T tied({1, 2, 2, 1}, {3, 7, 7, 7});
 const T twelve({1, 1, 1, 1}, {12});
 
 TEST(MaxPool, gives_the_first_maximal_entry_everything_natively) {
@@ -135,7 +135,7 @@ TEST(MaxPool, of_a_pinned_layer_ignores_the_choice) {
 
 TEST(MaxPool, composed_in_16_bits_overflows_where_direct_does_not) {
   // beta * m = 1000 * 100 is beyond the largest half; infinity minus infinity.
-  const Tensor<float> x({1, 1, 1, 2}, {100, 50}), dy({1, 1, 1, 1}, {1});
+  const Tensor<float> x({1, 1, 2, 1}, {100, 50}), dy({1, 1, 1, 1}, {1});
   const Window window{1, 2, 1, 2, 0, 0};
   EXPECT_EQ(max_pool<Fp16>(window, 1000, Form::direct, x, dy).y[0], 100);
   EXPECT_TRUE(std::isnan(max_pool<Fp16>(window, 1000, Form::composed, x, dy).y[0]));
@@ -153,7 +153,7 @@ TEST(MaxPool, composed_rounds_each_product) {
 }
 
 TEST(MaxPool, splits_inexactly_among_three_in_binary) {
-  const Tensor<float> x({1, 1, 1, 3}, {5, 5, 5}), dy({1, 1, 1, 1}, {1});
+  const Tensor<float> x({1, 1, 3, 1}, {5, 5, 5}), dy({1, 1, 1, 1}, {1});
   const auto p = max_pool<Bf16>({1, 3, 1, 3, 0, 0}, 1, Form::direct, x, dy);
   EXPECT_EQ(p.dx[0], 0x1.56p-2f);  // 1/3 in 8 bits
   EXPECT_EQ(p.dx[2], p.dx[0]);
@@ -161,7 +161,7 @@ TEST(MaxPool, splits_inexactly_among_three_in_binary) {
 
 TEST(MaxPool, adds_up_where_windows_overlap) {
   // 1x4, windows of two at stride one: the 5 wins both windows it is in.
-  const T x({1, 1, 1, 4}, {1, 5, 2, 2}), dy({1, 1, 1, 3}, {1, 10, 100});
+  const T x({1, 1, 4, 1}, {1, 5, 2, 2}), dy({1, 1, 3, 1}, {1, 10, 100});
   const Window window{1, 2, 1, 1, 0, 0};
   EXPECT_EQ(max_pool(window, 0, Form::direct, x, dy).dx, T(x.shape, {0, 11, 100, 0}));
   EXPECT_EQ(max_pool(window, 1, Form::direct, x, dy).dx, T(x.shape, {0, 11, 50, 50}));
@@ -170,29 +170,29 @@ TEST(MaxPool, adds_up_where_windows_overlap) {
 TEST(MaxPool, rounds_an_overlap_sum_once) {
   // Three contributions 1, 2^-11, 2^-11 meet in one entry: the fp16 accumulator keeps both, storage gets 1 +
   // 2^-10; fp16-strict rounds after each.
-  const Tensor<float> x({1, 1, 1, 3}, {0, 9, 0}), dy({1, 1, 1, 5}, {0, 1, 0x1p-11f, 0x1p-11f, 0});
+  const Tensor<float> x({1, 1, 3, 1}, {0, 9, 0}), dy({1, 1, 5, 1}, {0, 1, 0x1p-11f, 0x1p-11f, 0});
   const Window window{1, 3, 1, 1, 0, 2};
   EXPECT_EQ(max_pool<Fp16>(window, 0, Form::direct, x, dy).dx[1], 1 + 0x1p-10f);
   EXPECT_EQ(max_pool<Fp16Strict>(window, 0, Form::direct, x, dy).dx[1], 1);
 }
 
 TEST(MaxPool, knows_no_entries_in_the_padding) {
-  const T x({1, 1, 2, 2}, {-1, -2, -3, -4}), dy({1, 1, 2, 2}, {1, 2, 3, 4});
+  const T x({1, 2, 2, 1}, {-1, -2, -3, -4}), dy({1, 2, 2, 1}, {1, 2, 3, 4});
   const auto p = max_pool(Window::square(2, 2, 1), 1, Form::direct, x, dy);
-  EXPECT_EQ(p.y, T({1, 1, 2, 2}, {-1, -2, -3, -4}));  // negative maxima: padding is not a zero
+  EXPECT_EQ(p.y, T({1, 2, 2, 1}, {-1, -2, -3, -4}));  // negative maxima: padding is not a zero
   EXPECT_EQ(p.sets, (ArgmaxSets{0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0}));
   EXPECT_EQ(p.dx, T(x.shape, {1, 2, 3, 4}));
 }
 
 TEST(MaxPool, treats_zeros_of_both_signs_as_a_tie) {
-  const T x({1, 1, 1, 2}, {-0.0, 0.0}), dy({1, 1, 1, 1}, {2});
+  const T x({1, 1, 2, 1}, {-0.0, 0.0}), dy({1, 1, 1, 1}, {2});
   const auto p = max_pool({1, 2, 1, 2, 0, 0}, 1, Form::direct, x, dy);
   EXPECT_TRUE(std::signbit(p.y[0]));  // the first maximal entry
   EXPECT_EQ(p.dx, T(x.shape, {1, 1}));
 }
 
 TEST(MaxPool, takes_the_first_nan_alone) {
-  const T x({1, 1, 1, 4}, {8, nan_value, 9, nan_value}), dy({1, 1, 1, 1}, {2});
+  const T x({1, 1, 4, 1}, {8, nan_value, 9, nan_value}), dy({1, 1, 1, 1}, {2});
   const auto p = max_pool({1, 4, 1, 4, 0, 0}, 1, Form::direct, x, dy);
   EXPECT_TRUE(std::isnan(p.y[0]));
   EXPECT_EQ(p.sets, (ArgmaxSets{0, 1, 0, 0}));
@@ -200,25 +200,25 @@ TEST(MaxPool, takes_the_first_nan_alone) {
 }
 
 TEST(AvgPool, counts_padding_as_zeros) {
-  const T x({1, 1, 2, 2}, {4, 8, 12, 16}), dy({1, 1, 2, 2}, {4, 8, 12, 16});
+  const T x({1, 2, 2, 1}, {4, 8, 12, 16}), dy({1, 2, 2, 1}, {4, 8, 12, 16});
   T y, dx(x.shape);
   kernels().avg_pool(Window::square(2, 2), x, y);
   EXPECT_EQ(y, T({1, 1, 1, 1}, {10}));
   kernels().avg_pool(Window::square(2, 2, 1), x, y);
-  EXPECT_EQ(y, T({1, 1, 2, 2}, {1, 2, 3, 4}));
+  EXPECT_EQ(y, T({1, 2, 2, 1}, {1, 2, 3, 4}));
   kernels().avg_pool_gradient(Window::square(2, 2, 1), dy, dx);
   EXPECT_EQ(dx, T(x.shape, {1, 2, 3, 4}));
 }
 
 TEST(AvgPool, adds_up_where_windows_overlap) {
-  const T x({1, 1, 1, 3}, {0, 0, 0}), dy({1, 1, 1, 2}, {2, 4});
+  const T x({1, 1, 3, 1}, {0, 0, 0}), dy({1, 1, 2, 1}, {2, 4});
   T dx(x.shape);
   kernels().avg_pool_gradient({1, 2, 1, 1, 0, 0}, dy, dx);
   EXPECT_EQ(dx, T(x.shape, {1, 3, 2}));
 }
 
 TEST(NormPool, is_the_euclidean_norm) {
-  const T x({1, 1, 1, 2}, {3, -4}), dy({1, 1, 1, 1}, {10});
+  const T x({1, 1, 2, 1}, {3, -4}), dy({1, 1, 1, 1}, {10});
   const Window window{1, 2, 1, 2, 0, 0};
   T y, dx(x.shape);
   kernels().norm_pool(window, x, y);
@@ -229,7 +229,7 @@ TEST(NormPool, is_the_euclidean_norm) {
 }
 
 TEST(NormPool, has_the_chosen_derivative_at_a_zero_window) {
-  const T x({1, 1, 1, 2}, {0, -0.0}), dy({1, 1, 1, 1}, {10});
+  const T x({1, 1, 2, 1}, {0, -0.0}), dy({1, 1, 1, 1}, {10});
   const Window window{1, 2, 1, 2, 0, 0};
   T dx(x.shape);
   Choice choice;

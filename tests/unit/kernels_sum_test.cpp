@@ -50,7 +50,7 @@ float dot(Order order, const std::vector<float>& a, float bias) {
   const Index n = static_cast<Index>(a.size());
   const Tensor<float> x({1, n}, a), w({1, n}, 1.0f), b({1}, bias);
   Tensor<float> y;
-  make_reference_kernels<Fp32>(order)->linear(Linear{n, 1, true}, x, w, &b, y);
+  make_reference_kernels<Fp32>(order)->linear(Linear{n, 1, true}, x, w, &b, After::nothing, y);
   return y[0];
 }
 
@@ -79,7 +79,7 @@ TEST(Orders, chain_fuses_and_pairwise_rounds_products) {
   const Tensor<float> x({1, 2}, {-(1 + 0x1p-11f), u}), w({1, 2}, {1, u});
   const auto value = [&](Order order) {
     Tensor<float> y;
-    make_reference_kernels<Fp32>(order)->linear(Linear{2, 1, false}, x, w, nullptr, y);
+    make_reference_kernels<Fp32>(order)->linear(Linear{2, 1, false}, x, w, nullptr, After::nothing, y);
     return y[0];
   };
   EXPECT_EQ(value(Order::chain), 0x1p-24f);

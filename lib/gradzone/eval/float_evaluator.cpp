@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gradzone/eval/network.hpp"
+#include "gradzone/kernels/layout.hpp"
 
 namespace gradzone {
 namespace {
@@ -16,16 +17,20 @@ Tensor<typename F::Real> to_format(const Tensor<double>& t) {
   return out;
 }
 
-template <class Real>
-Tensor<double> to_double(const Tensor<Real>& t) {
-  return {t.shape, std::vector<double>(t.data.begin(), t.data.end())};
+/// Argmax sets as LayerBranches has them: [N, c, out_h, out_w, window position].
+std::vector<std::uint8_t> codes_of(const ArgmaxSets& sets, Index images, Index channels) {
+  std::vector<std::uint8_t> out(sets.size());
+  const Index rows = static_cast<Index>(sets.size()) / (images * channels);
+  detail::transpose_images(sets.data(), out.data(), images, rows, channels);
+  return out;
 }
 
 template <class Real>
-LayerBranches branches_of_pool(NodeId id, const ArgmaxSets& sets, const Tensor<Real>& x,
+LayerBranches branches_of_pool(NodeId id, const ArgmaxSets& argmax, const Tensor<Real>& x,
                                const Tensor<Real>& y, const Window& window) {
   // The sign is the window maximum's, read from the input: in the composed form y is not the maximum.
-  LayerBranches out{id, sets, std::vector<std::int8_t>(y.data.size(), 0)};
+  LayerBranches out{id, codes_of(argmax, x.dim(0), x.dim(1)), std::vector<std::int8_t>(y.data.size(), 0)};
+  const std::vector<std::uint8_t>& sets = out.codes;
   const Index size = window.kernel_h * window.kernel_w;
   const Index h = x.dim(2), width = x.dim(3), out_h = y.dim(2), out_w = y.dim(3);
   for (Index o = 0; o < y.size(); ++o) {
@@ -101,24 +106,28 @@ class TypedEvaluator final : public FloatEvaluator {
   }
 
   FloatRun run(const MiniBatch& batch, const Choice& choice, Form form) const override {
-    const auto activations = network_.forward(parameters_, to_format<F>(batch.x), choice, form);
+    using Real = typename F::Real;
+    Activations<F> activations;
+    Gradients<F> gradients;
+    network_.forward(parameters_, channels_last<Real>(to_format<F>(batch.x)), choice, form, Keep::outputs,
+                     activations);
     const auto& output = activations.values.back();
-    Tensor<typename F::Real> output_gradient;
+    Tensor<Real> output_gradient;
     FloatRun run;
     run.loss = static_cast<double>(network_.loss(output, batch.labels, &output_gradient));
-    run.logits = to_double(output);
-    const auto gradients =
-        network_.backward(parameters_, activations, std::move(output_gradient), choice, form, true);
-    for (std::size_t p = 0; p < gradients.parameters.size(); ++p) {
-      run.gradient.push_back(to_double(gradients.parameters[p]));
+    run.logits = channels_first<double>(output);
+    network_.backward(parameters_, activations, output_gradient, choice, form, Keep::outputs, gradients);
+    for (const auto& gradient : gradients.parameters) {
+      run.gradient.push_back(
+          {gradient.shape, std::vector<double>(gradient.data.begin(), gradient.data.end())});
     }
-    run.input_gradient = to_double(gradients.outputs[0]);
+    run.input_gradient = channels_first<double>(gradients.outputs[0]);
     run.non_finite_layer = non_finite_layer(graph_, activations, run.loss, gradients);
     const auto& nodes = graph_.nodes();
     for (std::size_t i = 0; i < nodes.size(); ++i) {
       if (!has_kink(nodes[i].op)) continue;
-      const auto& x = activations.values[static_cast<std::size_t>(nodes[i].inputs[0])];
-      const auto& y = activations.values[i];
+      const auto x = channels_first<Real>(activations.values[static_cast<std::size_t>(nodes[i].inputs[0])]);
+      const auto y = channels_first<Real>(activations.values[i]);
       const NodeId id = static_cast<NodeId>(i);
       if (const auto* pool = std::get_if<MaxPool2d>(&nodes[i].op)) {
         run.branches.push_back(branches_of_pool(id, activations.argmax[i], x, y, pool->window));
@@ -127,7 +136,7 @@ class TypedEvaluator final : public FloatEvaluator {
       } else {
         run.branches.push_back(branches_of_norm(id, y));
       }
-      run.output_gradients.push_back(to_double(gradients.outputs[i]));
+      run.output_gradients.push_back(channels_first<double>(gradients.outputs[i]));
     }
     return run;
   }

@@ -4,41 +4,149 @@
 #include <utility>
 
 #include "gradzone/graph/window_walk.hpp"
+#include "gradzone/kernels/layout.hpp"
 
 namespace gradzone {
 namespace {
 
-/// [N, shape...]
-Shape batched(Index images, const Shape& shape) {
-  Shape out{images};
-  out.insert(out.end(), shape.begin(), shape.end());
-  return out;
+/// Shapes a tensor, keeping its memory where it fits; the content is unspecified.
+template <class Real>
+void reshape(Tensor<Real>& t, Shape shape) {
+  t.data.resize(static_cast<std::size_t>(element_count(shape)));
+  t.shape = std::move(shape);
 }
 
+/// Channels of the parts side by side in every pixel.
 template <class Real>
 void concatenate(const std::vector<const Tensor<Real>*>& parts, Tensor<Real>& y) {
-  const Index images = y.shape[0];
+  const Index pixels = y.size() / y.shape.back();
   auto out = y.data.begin();
-  for (Index n = 0; n < images; ++n) {
+  for (Index i = 0; i < pixels; ++i)
     for (const Tensor<Real>* part : parts) {
-      const Index size = part->size() / images;
-      out = std::copy_n(part->data.begin() + n * size, size, out);
+      const Index channels = part->shape.back();
+      out = std::copy_n(part->data.begin() + i * channels, channels, out);
     }
+}
+
+/// Channels `first`, first + 1, ... of y, as many as x has.
+template <class Real>
+void extract(const Tensor<Real>& y, Index first, Tensor<Real>& x) {
+  const Index channels = x.shape.back(), pixels = x.size() / channels;
+  for (Index i = 0; i < pixels; ++i) {
+    std::copy_n(y.data.begin() + i * y.shape.back() + first, channels, x.data.begin() + i * channels);
   }
 }
+
+/// Features in the order of [c, h, w], and back: rows of `from` become columns of `to`.
+template <class Real>
+void flatten(const Tensor<Real>& from, Tensor<Real>& to, Index images, Index rows) {
+  const Index columns = from.size() / images / rows;
+  detail::transpose_images(from.data.data(), to.data.data(), images, rows, columns);
+}
+
+Index area_of(const Shape& shape) {
+  return shape.size() == 3 ? shape[1] * shape[2] : 1;
+}
+
+/// Gradients of outputs on their way down: what several layers contribute is summed, and memory goes round.
+template <class F>
+class Descent {
+ public:
+  using T = Tensor<typename F::Real>;
+
+  Descent(const Graph& graph, const Kernels<F>& kernels, Gradients<F>& g, Keep keep)
+      : kernels_(kernels), g_(g), keep_(keep), wanted_(graph.nodes().size(), keep == Keep::outputs) {
+    for (std::size_t i = 1; i < wanted_.size(); ++i) {
+      const Node& node = graph.nodes()[i];
+      if (node.first_parameter >= 0) wanted_[i] = true;
+      for (const NodeId input : node.inputs)
+        if (wanted(input)) wanted_[i] = true;
+    }
+  }
+
+  /// Whether dL/d(output) is kept or leads to parameters.
+  bool wanted(NodeId id) const { return wanted_[static_cast<std::size_t>(id)]; }
+  /// A tensor of this shape, in spare memory.
+  T take(const Shape& shape) {
+    T out;
+    if (!g_.spare.empty()) {
+      const auto size = static_cast<std::size_t>(element_count(shape));
+      const auto better = [size](const T& a, const T& b) {
+        const bool fits_a = a.data.capacity() >= size, fits_b = b.data.capacity() >= size;
+        if (fits_a != fits_b) return fits_a;
+        return fits_a == (a.data.capacity() < b.data.capacity());
+      };
+      const auto best = std::min_element(g_.spare.begin(), g_.spare.end(), better);
+      out = std::move(*best);
+      g_.spare.erase(best);
+    }
+    reshape(out, shape);
+    return out;
+  }
+  void give_back(T t) {
+    if (t.data.capacity() > 0) g_.spare.push_back(std::move(t));
+  }
+  /// Adds a contribution to dL/d(output of node).
+  void accumulate(NodeId id, T contribution) {
+    T& sum = g_.outputs[static_cast<std::size_t>(id)];
+    if (sum.empty()) {
+      sum = std::move(contribution);
+      return;
+    }
+    T total = take(sum.shape);
+    kernels_.add(Add{}, sum, contribution, total);
+    std::swap(sum, total);
+    give_back(std::move(total));
+    give_back(std::move(contribution));
+  }
+  /// A copy of dL/d(output), or the tensor itself if it is not kept.
+  T pass_on(NodeId id) {
+    T& dy = g_.outputs[static_cast<std::size_t>(id)];
+    if (keep_ == Keep::parameters) return std::move(dy);
+    return dy;
+  }
+  /// Node `id` has passed its gradient on.
+  void leave(NodeId id) {
+    if (keep_ == Keep::parameters) give_back(std::exchange(g_.outputs[static_cast<std::size_t>(id)], T()));
+  }
+
+ private:
+  const Kernels<F>& kernels_;
+  Gradients<F>& g_;
+  Keep keep_;
+  std::vector<bool> wanted_;
+};
 
 }  // namespace
 
 template <class F>
-Activations<F> Network<F>::forward(const std::vector<T>& parameters, T x, const Choice& choice,
-                                   Form form) const {
+Network<F>::Network(const Graph& graph, std::unique_ptr<Kernels<F>> kernels)
+    : graph_(graph), kernels_(std::move(kernels)), relu_after_(graph.nodes().size(), 0) {
+  const auto& nodes = graph.nodes();
+  std::vector<int> readers(nodes.size(), 0);
+  for (const Node& node : nodes)
+    for (const NodeId input : node.inputs) ++readers[static_cast<std::size_t>(input)];
+  for (std::size_t i = 1; i < nodes.size(); ++i) {
+    const auto* activation = std::get_if<Activation>(&nodes[i].op);
+    if (!activation || activation->kind != Activation::Kind::relu) continue;
+    const auto input = static_cast<std::size_t>(nodes[i].inputs[0]);
+    const bool has_sums =
+        std::holds_alternative<Conv2d>(nodes[input].op) || std::holds_alternative<Linear>(nodes[input].op);
+    if (has_sums && readers[input] == 1) relu_after_[input] = static_cast<NodeId>(i);
+  }
+}
+
+template <class F>
+void Network<F>::forward(const std::vector<T>& parameters, const T& x, const Choice& choice, Form form,
+                         Keep keep, Activations<F>& a) const {
   const auto& nodes = graph_.nodes();
   const Index images = x.dim(0);
-  Activations<F> a;
   a.values.resize(nodes.size());
   a.argmax.resize(nodes.size());
   a.batch_norm.resize(nodes.size());
-  a.values[0] = std::move(x);
+  a.values[0] = x;
+  // With derivative 0 at 0, a ReLU's gradient can be told from its value: max(0, x) <= 0 where x <= 0.
+  const bool may_fuse = keep == Keep::parameters && choice.relu_at_0 == 0;
   for (std::size_t i = 1; i < nodes.size(); ++i) {
     const Node& node = nodes[i];
     const auto input = [&](std::size_t k) -> const T& {
@@ -47,39 +155,46 @@ Activations<F> Network<F>::forward(const std::vector<T>& parameters, T x, const 
     const auto parameter = [&](std::size_t k) -> const T& {
       return parameters[static_cast<std::size_t>(node.first_parameter) + k];
     };
-    T& y = a.values[i];
-    std::visit(overloaded{[](const Input&) {},
-                          [&](const Conv2d& op) {
-                            kernels_->conv2d(op, input(0), parameter(0), bias(parameters, node, op.bias), y);
-                          },
-                          [&](const Linear& op) {
-                            kernels_->linear(op, input(0), parameter(0), bias(parameters, node, op.bias), y);
-                          },
-                          [&](const Activation& op) { kernels_->activation(op, input(0), y); },
-                          [&](const MaxPool2d& op) {
-                            kernels_->max_pool(op, choice, form, input(0), y, a.argmax[i]);
-                          },
-                          [&](const AvgPool2d& op) { kernels_->avg_pool(op.window, input(0), y); },
-                          [&](const GlobalAvgPool&) {
-                            kernels_->avg_pool(whole_image(graph_.node(node.inputs[0]).shape), input(0), y);
-                          },
-                          [&](const NormPool2d& op) { kernels_->norm_pool(op.window, input(0), y); },
-                          [&](const BatchNorm& op) {
-                            kernels_->batch_norm(op, input(0), parameter(0), parameter(1), parameter(2),
-                                                 parameter(3), y, a.batch_norm[i]);
-                          },
-                          [&](const Add& op) { kernels_->add(op, input(0), input(1), y); },
-                          [&](const Concat&) {
-                            std::vector<const T*> parts;
-                            for (std::size_t k = 0; k < node.inputs.size(); ++k) parts.push_back(&input(k));
-                            y = T(batched(images, node.shape));
-                            concatenate(parts, y);
-                          },
-                          [&](const Flatten&) { y = T(batched(images, node.shape), input(0).data); },
-                          [&](const Dropout&) { y = input(0); }},
-               node.op);
+    const NodeId relu = may_fuse ? relu_after_[i] : 0;
+    const After after = relu > 0 ? After::relu : After::nothing;
+    if (relu > 0) a.values[i] = T();
+    T& y = a.values[relu > 0 ? static_cast<std::size_t>(relu) : i];
+    std::visit(
+        overloaded{
+            [](const Input&) {},
+            [&](const Conv2d& op) {
+              kernels_->conv2d(op, input(0), parameter(0), bias(parameters, node, op.bias), after, y);
+            },
+            [&](const Linear& op) {
+              kernels_->linear(op, input(0), parameter(0), bias(parameters, node, op.bias), after, y);
+            },
+            [&](const Activation& op) {
+              if (!input(0).empty()) kernels_->activation(op, input(0), y);
+            },
+            [&](const MaxPool2d& op) { kernels_->max_pool(op, choice, form, input(0), y, a.argmax[i]); },
+            [&](const AvgPool2d& op) { kernels_->avg_pool(op.window, input(0), y); },
+            [&](const GlobalAvgPool&) {
+              kernels_->avg_pool(whole_image(graph_.node(node.inputs[0]).shape), input(0), y);
+            },
+            [&](const NormPool2d& op) { kernels_->norm_pool(op.window, input(0), y); },
+            [&](const BatchNorm& op) {
+              kernels_->batch_norm(op, input(0), parameter(0), parameter(1), parameter(2), parameter(3), y,
+                                   a.batch_norm[i]);
+            },
+            [&](const Add& op) { kernels_->add(op, input(0), input(1), y); },
+            [&](const Concat&) {
+              std::vector<const T*> parts;
+              for (std::size_t k = 0; k < node.inputs.size(); ++k) parts.push_back(&input(k));
+              reshape(y, channels_last(images, node.shape));
+              concatenate(parts, y);
+            },
+            [&](const Flatten&) {
+              reshape(y, channels_last(images, node.shape));
+              flatten(input(0), y, images, area_of(graph_.node(node.inputs[0]).shape));
+            },
+            [&](const Dropout&) { y = input(0); }},
+        node.op);
   }
-  return a;
 }
 
 template <class F>
@@ -92,44 +207,35 @@ typename F::Real Network<F>::loss(const T& output, const std::vector<int>& label
 }
 
 template <class F>
-Gradients<F> Network<F>::backward(const std::vector<T>& parameters, const Activations<F>& a,
-                                  T output_gradient, const Choice& choice, Form form, bool input_too) const {
+void Network<F>::backward(const std::vector<T>& parameters, const Activations<F>& a, const T& output_gradient,
+                          const Choice& choice, Form form, Keep keep, Gradients<F>& g) const {
   const auto& nodes = graph_.nodes();
-  Gradients<F> g;
+  Descent<F> descent(graph_, *kernels_, g, keep);
   g.parameters.resize(graph_.parameters().size());
   g.outputs.resize(nodes.size());
-  g.outputs.back() = std::move(output_gradient);
-  const auto accumulate = [&](NodeId id, T contribution) {
-    T& sum = g.outputs[static_cast<std::size_t>(id)];
-    if (sum.empty()) {
-      sum = std::move(contribution);
-    } else {
-      T total;
-      kernels_->add(Add{}, sum, contribution, total);
-      sum = std::move(total);
-    }
-  };
+  for (T& output : g.outputs) descent.give_back(std::exchange(output, T()));
+  T top = descent.take(output_gradient.shape);
+  top.data = output_gradient.data;
+  g.outputs.back() = std::move(top);
   for (std::size_t i = nodes.size() - 1; i > 0; --i) {
     const Node& node = nodes[i];
+    const NodeId id = static_cast<NodeId>(i);
     const T& dy = g.outputs[i];
     const auto input = [&](std::size_t k) -> const T& {
       return a.values[static_cast<std::size_t>(node.inputs[k])];
     };
-    const auto wanted = [&](std::size_t k) { return input_too || node.inputs[k] != 0; };
     const auto parameter_gradient = [&](std::size_t k) -> T& {
       return g.parameters[static_cast<std::size_t>(node.first_parameter) + k];
     };
     const auto weight = [&]() -> const T& {
       return parameters[static_cast<std::size_t>(node.first_parameter)];
     };
-    /// Computes the gradient of input 0 with a kernel that fills dx (shape set beforehand) and accumulates
-    /// it.
-    const auto to_input = [&](auto&& kernel) {
-      if (!wanted(0)) return;
-      T dx;
-      dx.shape = input(0).shape;
+    /// Computes the gradient of input k with a kernel that fills dx (of the right shape) and accumulates it.
+    const auto to_input = [&](std::size_t k, auto&& kernel) {
+      if (!descent.wanted(node.inputs[k])) return;
+      T dx = descent.take(input(k).shape);
       kernel(dx);
-      accumulate(node.inputs[0], std::move(dx));
+      descent.accumulate(node.inputs[k], std::move(dx));
     };
     std::visit(
         overloaded{
@@ -137,68 +243,66 @@ Gradients<F> Network<F>::backward(const std::vector<T>& parameters, const Activa
             [&](const Conv2d& op) {
               kernels_->conv2d_weight_gradient(op, input(0), dy, parameter_gradient(0),
                                                op.bias ? &parameter_gradient(1) : nullptr);
-              to_input([&](T& dx) { kernels_->conv2d_input_gradient(op, dy, weight(), dx); });
+              to_input(0, [&](T& dx) { kernels_->conv2d_input_gradient(op, dy, weight(), dx); });
             },
             [&](const Linear& op) {
               kernels_->linear_weight_gradient(op, input(0), dy, parameter_gradient(0),
                                                op.bias ? &parameter_gradient(1) : nullptr);
-              to_input([&](T& dx) { kernels_->linear_input_gradient(op, dy, weight(), dx); });
+              to_input(0, [&](T& dx) { kernels_->linear_input_gradient(op, dy, weight(), dx); });
             },
             [&](const Activation& op) {
-              to_input([&](T& dx) { kernels_->activation_gradient(op, choice, input(0), dy, dx); });
+              const T& x = input(0).empty() ? a.values[i] : input(0);
+              if (!descent.wanted(node.inputs[0])) return;
+              T dx = descent.take(x.shape);
+              kernels_->activation_gradient(op, choice, x, dy, dx);
+              descent.accumulate(node.inputs[0], std::move(dx));
             },
             [&](const MaxPool2d& op) {
-              to_input([&](T& dx) { kernels_->max_pool_gradient(op, choice, form, a.argmax[i], dy, dx); });
+              to_input(0, [&](T& dx) { kernels_->max_pool_gradient(op, choice, form, a.argmax[i], dy, dx); });
             },
             [&](const AvgPool2d& op) {
-              to_input([&](T& dx) { kernels_->avg_pool_gradient(op.window, dy, dx); });
+              to_input(0, [&](T& dx) { kernels_->avg_pool_gradient(op.window, dy, dx); });
             },
             [&](const GlobalAvgPool&) {
               const Window window = whole_image(graph_.node(node.inputs[0]).shape);
-              to_input([&](T& dx) { kernels_->avg_pool_gradient(window, dy, dx); });
+              to_input(0, [&](T& dx) { kernels_->avg_pool_gradient(window, dy, dx); });
             },
             [&](const NormPool2d& op) {
-              to_input([&](T& dx) { kernels_->norm_pool_gradient(op.window, choice, input(0), dy, dx); });
+              to_input(0, [&](T& dx) { kernels_->norm_pool_gradient(op.window, choice, input(0), dy, dx); });
             },
             [&](const BatchNorm& op) {
-              T dx;
+              T dx = descent.take(input(0).shape);
               kernels_->batch_norm_gradient(op, input(0), weight(), a.batch_norm[i], dy, dx,
                                             parameter_gradient(0), parameter_gradient(1));
-              if (wanted(0)) accumulate(node.inputs[0], std::move(dx));
+              if (descent.wanted(node.inputs[0])) descent.accumulate(node.inputs[0], std::move(dx));
             },
             [&](const Add& op) {
-              if (wanted(0)) accumulate(node.inputs[0], dy);
-              if (!wanted(1)) return;
-              T second = dy;
-              if (op.subtract) {
-                for (Real& v : second.data) v = -v;
+              T second;
+              if (descent.wanted(node.inputs[1])) {
+                second = descent.take(dy.shape);
+                std::transform(dy.data.begin(), dy.data.end(), second.data.begin(),
+                               [&](Real v) { return op.subtract ? -v : v; });
               }
-              accumulate(node.inputs[1], std::move(second));
+              if (descent.wanted(node.inputs[0])) descent.accumulate(node.inputs[0], descent.pass_on(id));
+              if (descent.wanted(node.inputs[1])) descent.accumulate(node.inputs[1], std::move(second));
             },
             [&](const Concat&) {
-              const Index images = dy.dim(0);
-              Index offset = 0;
+              Index first = 0;
               for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-                const Index size = input(k).size() / images, stride = dy.size() / images;
-                if (wanted(k)) {
-                  T part(input(k).shape);
-                  for (Index n = 0; n < images; ++n) {
-                    std::copy_n(dy.data.begin() + n * stride + offset, size, part.data.begin() + n * size);
-                  }
-                  accumulate(node.inputs[k], std::move(part));
-                }
-                offset += size;
+                to_input(k, [&](T& part) { extract(dy, first, part); });
+                first += input(k).shape.back();
               }
             },
             [&](const Flatten&) {
-              if (wanted(0)) accumulate(node.inputs[0], T(input(0).shape, dy.data));
+              const Index channels = input(0).shape.back();
+              to_input(0, [&](T& dx) { flatten(dy, dx, dy.dim(0), channels); });
             },
             [&](const Dropout&) {
-              if (wanted(0)) accumulate(node.inputs[0], dy);
+              if (descent.wanted(node.inputs[0])) descent.accumulate(node.inputs[0], descent.pass_on(id));
             }},
         node.op);
+    descent.leave(id);
   }
-  return g;
 }
 
 template class Network<Fp64>;

@@ -1,5 +1,5 @@
 // Network<F>: a graph run forward and backward with the kernels of one format. The typed core behind
-// FloatEvaluator and the trainer.
+// FloatEvaluator and the trainer. Images are channels last (kernels/layout.hpp).
 #pragma once
 
 #include <memory>
@@ -13,6 +13,8 @@
 namespace gradzone {
 
 /// Everything a forward pass leaves for the backward pass: one entry per node (empty where not needed).
+/// Passed to the next forward pass, it is overwritten in place: a training step of the same batch size
+/// allocates nothing.
 template <class F>
 struct Activations {
   std::vector<Tensor<typename F::Real>> values;
@@ -20,12 +22,20 @@ struct Activations {
   std::vector<BatchNormState<typename F::Real>> batch_norm;
 };
 
+/// What the passes leave beside the loss and the parameters' gradients.
+enum class Keep {
+  parameters,  ///< nothing: layers are fused and memory is reused where that changes no number
+  outputs      ///< the value of every node and dL/d(output) of it, the network's input included
+};
+
 /// Parameter gradients are per Graph::parameters() entry, empty where not trainable; outputs[i] is dL/d(node
-/// i).
+/// i), if kept. Reused like Activations.
 template <class F>
 struct Gradients {
-  std::vector<Tensor<typename F::Real>> parameters;
-  std::vector<Tensor<typename F::Real>> outputs;
+  using T = Tensor<typename F::Real>;
+  std::vector<T> parameters;
+  std::vector<T> outputs;
+  std::vector<T> spare;  ///< memory between uses
 };
 
 template <class F>
@@ -36,19 +46,18 @@ class Network {
 
   /// The graph's scalars must be those of the format already (Graph::with_scalars_of); it must outlive the
   /// network.
-  Network(const Graph& graph, std::unique_ptr<Kernels<F>> kernels)
-      : graph_(graph), kernels_(std::move(kernels)) {}
+  Network(const Graph& graph, std::unique_ptr<Kernels<F>> kernels);
 
-  /// x: [N, input shape]. Precondition: shapes fit the graph.
-  Activations<F> forward(const std::vector<T>& parameters, T x, const Choice& choice, Form form) const;
+  /// x: the input's shape, channels last. Precondition: shapes fit the graph.
+  void forward(const std::vector<T>& parameters, const T& x, const Choice& choice, Form form, Keep keep,
+               Activations<F>& activations) const;
 
   /// The loss and its gradient with respect to the output node.
   Real loss(const T& output, const std::vector<int>& labels, T* gradient) const;
 
-  /// Backward pass from dL/d(output). `input_too`: also compute the gradient of the network's input
-  /// (outputs[0]).
-  Gradients<F> backward(const std::vector<T>& parameters, const Activations<F>& activations,
-                        T output_gradient, const Choice& choice, Form form, bool input_too) const;
+  /// Backward pass from dL/d(output), after a forward pass with the same choice and `keep`.
+  void backward(const std::vector<T>& parameters, const Activations<F>& activations, const T& output_gradient,
+                const Choice& choice, Form form, Keep keep, Gradients<F>& gradients) const;
 
   const Graph& graph() const { return graph_; }
 
@@ -59,6 +68,8 @@ class Network {
 
   const Graph& graph_;
   std::unique_ptr<Kernels<F>> kernels_;
+  std::vector<NodeId>
+      relu_after_;  ///< of a convolution or linear layer: the ReLU that alone reads it, else 0
 };
 
 }  // namespace gradzone

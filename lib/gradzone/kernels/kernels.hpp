@@ -1,9 +1,9 @@
 // The float kernels: one interface for every backend. The arithmetic is stated here once (docs/formats.md has
 // it in full); kernels/reference/ is the obvious loop, every other backend agrees with it bit for bit.
 //
-// Layout: images are [N, c, h, w], vectors [N, features], weights as in PyTorch. Values are carriers of the
-// format's storage values (arith/formats.hpp). An operation reads storage values, works in the accumulator,
-// and rounds each result to storage once.
+// Layout: images are [N, h, w, c] (layout.hpp), vectors [N, features], weights as in PyTorch. Values are
+// carriers of the format's storage values (arith/formats.hpp). An operation reads storage values, works in
+// the accumulator, and rounds each result to storage once.
 //
 // Dot products are summed in the backend's Order over these contracted indices, slowest first; positions that
 // fall into the padding are skipped:
@@ -31,9 +31,12 @@ namespace gradzone {
 
 inline constexpr Index images_per_group = 32;
 
-/// For every window, one byte per window position in row-major order: 1 if the entry attains the maximum.
-/// Padding positions are 0. Size: outputs * kernel_h * kernel_w.
+/// One byte per window position (row-major) and entry of the output: 1 if the input there attains the
+/// maximum, 0 elsewhere and in the padding. [N, out_h, out_w, kernel_h * kernel_w, c].
 using ArgmaxSets = std::vector<std::uint8_t>;
+
+/// What follows a layer's sums without a tensor in between: nothing, or a ReLU, y = activation(store(...)).
+enum class After { nothing, relu };
 
 /// What batch_norm leaves for its backward pass, all in the accumulator: [channels] each.
 template <class Real>
@@ -52,14 +55,14 @@ class Kernels {
 
   virtual ~Kernels() = default;
 
-  // y[n,o,i,j] = store(sum w x + b)
-  virtual void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, T& y) const = 0;
+  // y[n,i,j,o] = store(sum w x + b)
+  virtual void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const = 0;
   // dx has x's shape, given by the caller as dx.shape
   virtual void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const = 0;
   // db may be nullptr
   virtual void conv2d_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw, T* db) const = 0;
 
-  virtual void linear(const Linear& op, const T& x, const T& w, const T* bias, T& y) const = 0;
+  virtual void linear(const Linear& op, const T& x, const T& w, const T* bias, After after, T& y) const = 0;
   virtual void linear_input_gradient(const Linear& op, const T& dy, const T& w, T& dx) const = 0;
   virtual void linear_weight_gradient(const Linear& op, const T& x, const T& dy, T& dw, T* db) const = 0;
 

@@ -8,6 +8,7 @@
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/random.hpp"
 #include "gradzone/eval/network.hpp"
+#include "gradzone/kernels/layout.hpp"
 
 namespace gradzone {
 namespace {
@@ -68,13 +69,15 @@ double accuracy(const Network<Fp32>& network, const std::vector<T>& parameters, 
   constexpr Index batch = 256;
   std::vector<Index> images(static_cast<std::size_t>(data.size()));
   std::iota(images.begin(), images.end(), 0);
+  Activations<Fp32> activations;
   Index correct = 0;
   for (Index begin = 0; begin < data.size(); begin += batch) {
     const auto part = std::span(images).subspan(
         static_cast<std::size_t>(begin), static_cast<std::size_t>(std::min(batch, data.size() - begin)));
     const MiniBatch b = data.batch(part);
-    correct += correct_predictions(
-        network.forward(parameters, to_float(b.x), Choice{}, Form::direct).values.back(), b.labels);
+    network.forward(parameters, channels_last<float>(b.x), Choice{}, Form::direct, Keep::parameters,
+                    activations);
+    correct += correct_predictions(activations.values.back(), b.labels);
   }
   return static_cast<double>(correct) / static_cast<double>(data.size());
 }
@@ -97,6 +100,8 @@ TrainResult train(const Graph& graph, Parameters initial, const Dataset& train_s
   for (const auto& p : initial) parameters.push_back(to_float(p));
   Sgd sgd(parameters, options);
   const Index steps = (train_set.size() + options.batch - 1) / options.batch;
+  Activations<Fp32> activations;
+  Gradients<Fp32> gradients;
   TrainResult result;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
     const float rate = static_cast<float>(options.learning_rate * (options.epochs - epoch) / options.epochs);
@@ -110,13 +115,14 @@ TrainResult train(const Graph& graph, Parameters initial, const Dataset& train_s
       const Index begin = s * options.batch, count = std::min(options.batch, train_set.size() - begin);
       const MiniBatch batch = train_set.batch(
           std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
-      const auto activations = network.forward(parameters, to_float(batch.x), options.choice, options.form);
+      network.forward(parameters, channels_last<float>(batch.x), options.choice, options.form,
+                      Keep::parameters, activations);
       T output_gradient;
       loss += static_cast<double>(network.loss(activations.values.back(), batch.labels, &output_gradient)) *
               static_cast<double>(count);
       correct += correct_predictions(activations.values.back(), batch.labels);
-      const auto gradients = network.backward(parameters, activations, std::move(output_gradient),
-                                              options.choice, options.form, false);
+      network.backward(parameters, activations, output_gradient, options.choice, options.form,
+                       Keep::parameters, gradients);
       sgd.step(parameters, gradients.parameters, rate);
       if (watch.progress) watch.progress(epoch * steps + s + 1, options.epochs * steps);
     }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gradzone/kernels/layout.hpp"
+
 namespace gradzone {
 namespace {
 
@@ -66,10 +68,13 @@ DoubleValues DoubleField::forward(const LinearLayer& layer, const Values& x) con
   const Tensor<double>* bias = layer.bias_numbers.empty() ? nullptr : &layer.bias_numbers;
   Values y;
   if (layer.image) {
-    kernels_->conv2d(layer.op, x.mid, layer.weight_numbers, bias, y.mid);
+    Tensor<double> sums;
+    kernels_->conv2d(layer.op, channels_last<double>(x.mid), layer.weight_numbers, bias, After::nothing,
+                     sums);
+    y.mid = channels_first<double>(sums);
   } else {
     const Linear op{layer.op.in_channels, layer.op.out_channels, layer.op.bias};
-    kernels_->linear(op, x.mid, layer.weight_numbers, bias, y.mid);
+    kernels_->linear(op, x.mid, layer.weight_numbers, bias, After::nothing, y.mid);
   }
   const Extent out = y.extent();
   const Window& window = layer.op.window;

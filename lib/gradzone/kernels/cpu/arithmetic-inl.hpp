@@ -10,12 +10,23 @@
 #include <cstdint>
 
 #include "gradzone/arith/formats.hpp"
+#include "gradzone/base/tensor.hpp"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+
+/// Calls body(tag, i) until [begin, end) is covered by vectors beginning at i: full ones, then ever shorter
+/// ones.
+template <class Real, std::size_t Lanes = 64 / sizeof(Real), class Body>
+HWY_INLINE void for_each_vector(Index begin, Index end, const Body& body) {
+  using D = hn::CappedTag<Real, Lanes>;
+  constexpr Index lanes = static_cast<Index>(hn::MaxLanes(D()));
+  for (; begin + lanes <= end; begin += lanes) body(D(), begin);
+  if constexpr (lanes > 1) for_each_vector<Real, static_cast<std::size_t>(lanes / 2)>(begin, end, body);
+}
 
 /// binary32 to the nearest binary16 value (arith/rounding.hpp, lane by lane; no conversion instruction, so
 /// that every target does the same).
@@ -74,8 +85,16 @@ struct MachineAccumulator {
     return hn::Add(a, b);
   }
   template <class V>
+  static HWY_INLINE V sub(V a, V b) {
+    return hn::Sub(a, b);
+  }
+  template <class V>
   static HWY_INLINE V mul(V a, V b) {
     return hn::Mul(a, b);
+  }
+  template <class V>
+  static HWY_INLINE V div(V a, V b) {
+    return hn::Div(a, b);
   }
   template <class V>
   static HWY_INLINE V fma(V a, V b, V c) {
@@ -83,7 +102,7 @@ struct MachineAccumulator {
   }
 };
 
-/// add, mul, fma and store of format F.
+/// add, sub, mul, div, fma and store of format F.
 template <class F>
 struct VectorOps;
 
@@ -130,8 +149,16 @@ struct VectorOps<Fp16Strict> {
     return store(hn::Add(a, b));
   }
   template <class V>
+  static HWY_INLINE V sub(V a, V b) {
+    return store(hn::Sub(a, b));
+  }
+  template <class V>
   static HWY_INLINE V mul(V a, V b) {
     return store(hn::Mul(a, b));
+  }
+  template <class V>
+  static HWY_INLINE V div(V a, V b) {
+    return store(hn::Div(a, b));
   }
   template <class V>
   static HWY_INLINE V fma(V a, V b, V c) {

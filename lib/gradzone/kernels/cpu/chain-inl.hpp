@@ -1,7 +1,7 @@
 // The one inner loop of convolutions, linear layers and their gradients. A block of R x (V vectors) sums
-// advances through its chains together: in each step a row of the packed `panel` (consecutive lanes are
-// different outputs) meets one number of each of the R inputs. No sum is ever split, so every chain is the
-// reference's. Compiled once per SIMD target (Highway's foreach_target).
+// advances through its chains together: in each step a row of a `panel` (consecutive lanes are different
+// outputs) meets one number of each of the R inputs. No sum is ever split, so every chain is the reference's.
+// Compiled once per SIMD target (Highway's foreach_target).
 #if defined(GRADZONE_KERNELS_CPU_CHAIN_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRADZONE_KERNELS_CPU_CHAIN_INL
 #undef GRADZONE_KERNELS_CPU_CHAIN_INL
@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <span>
+#include <type_traits>
 
 #include "gradzone/kernels/cpu/arithmetic-inl.hpp"
 #include "gradzone/kernels/cpu/parallel.hpp"
@@ -23,6 +24,7 @@ HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+using cpu::Run;
 
 template <class Real>
 using Scratch = hwy::AlignedFreeUniquePtr<Real[]>;
@@ -32,69 +34,139 @@ Scratch<Real> scratch(Index size) {
   return hwy::AllocateAligned<Real>(static_cast<std::size_t>(size));
 }
 
-/// The shape of a register block.
-template <class Real, int Vectors, int Rows>
+/// The shape of a register block: `rows` x `vectors` vectors of `Tag`.
+template <class Tag, int Vectors, int Rows>
 struct Block {
+  using Lanes = Tag;
   static constexpr int vectors = Vectors, rows = Rows;
-  static constexpr Index lanes = static_cast<Index>(hn::MaxLanes(hn::ScalableTag<Real>()));
+  static constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Tag()));
   static constexpr Index width = Vectors * lanes;  ///< columns of a panel
   static constexpr Index size = rows * width;      ///< sums of a block
   static Index panels(Index columns) { return (columns + width - 1) / width; }
 };
 
-/// Calls visit(Block) with the shape for a result of `rows` x `columns` (columns are the vectorised side).
-/// Eight sums in flight hide the latency of a fused multiply-add on every machine at hand.
+/// Vectors a row of sums takes at most: what the registers hold beside the operands.
+#if HWY_TARGET == HWY_AVX2
+inline constexpr int most_vectors = 2;
+#else
+inline constexpr int most_vectors = 4;
+#endif
+
+/// Splits `columns` outputs (the vectorised side) into panels: calls visit(Block, first, count) for as many
+/// full-width panels as there are, then for what is left, in the narrowest shape that holds it. Each shape
+/// keeps enough sums in flight to hide the latency of a fused multiply-add, and few enough rows for their
+/// addresses to stay in registers.
 template <class Real, class Visit>
-void with_block(Index rows, Index columns, const Visit& visit) {
-  if (rows < 4) return visit(Block<Real, 8, 1>());
-  if (columns <= Block<Real, 1, 8>::width) return visit(Block<Real, 1, 8>());
-  visit(Block<Real, 2, 4>());
+void for_each_width(Index columns, const Visit& visit) {
+  using Full = hn::ScalableTag<Real>;
+  using Half = hn::CappedTag<Real, 32 / sizeof(Real)>;
+  constexpr Index lanes = static_cast<Index>(hn::MaxLanes(Full()));
+  const Index whole = columns / (most_vectors * lanes) * (most_vectors * lanes), rest = columns - whole;
+  if (whole > 0) visit(Block<Full, most_vectors, 6>(), Index{0}, whole);
+  if (rest == 0) return;
+  if (rest <= static_cast<Index>(hn::MaxLanes(Half()))) return visit(Block<Half, 1, 9>(), whole, rest);
+  if (rest <= lanes) return visit(Block<Full, 1, 9>(), whole, rest);
+  if constexpr (most_vectors > 2) {
+    if (rest <= 2 * lanes) return visit(Block<Full, 2, 12>(), whole, rest);
+    if (rest <= 3 * lanes) return visit(Block<Full, 3, 8>(), whole, rest);
+  }
+  visit(Block<Full, most_vectors, 6>(), whole, rest);
 }
 
 /// panel[k * width + lane] = source[lane * lane_stride + k * step], lanes from `count` on are zero.
 template <class Real>
 void pack(Real* panel, Index width, const Real* source, Index count, Index lane_stride, Index depth,
           Index step) {
-  for (Index k = 0; k < depth; ++k, panel += width) {
-    for (Index lane = 0; lane < count; ++lane) panel[lane] = source[lane * lane_stride + k * step];
-    std::fill(panel + count, panel + width, Real(0));
+  // Tiles of the source stay in the first-level cache whichever of the two strides is the long one.
+  constexpr Index tile = 32;
+  for (Index begin = 0; begin < depth; begin += tile) {
+    const Index end = std::min(depth, begin + tile);
+    for (Index lane = 0; lane < count; ++lane)
+      for (Index k = begin; k < end; ++k) panel[k * width + lane] = source[lane * lane_stride + k * step];
+    for (Index lane = count; lane < width; ++lane)
+      for (Index k = begin; k < end; ++k) panel[k * width + lane] = 0;
   }
 }
 
-using cpu::Run;
+/// Rows of a panel: `stride` numbers apart.
+template <class Real>
+struct Panel {
+  const Real* data;
+  Index stride;
+};
 
-/// Continues the sums [B::rows][B::width] through all runs, each of `length` steps. Row r reads its inputs at
-/// input + offsets[r].
-template <class F, class B, class Real = typename F::Real>
-void continue_chains(const Real* panel, std::span<const Run> runs, Index length, const Real* input,
-                     Index step, const Index* offsets, Real* sums) {
+using UnitStep = std::integral_constant<Index, 1>;
+
+/// Where the results of a block go: column c of row r to to[r][c], c < used.
+template <class Real>
+struct Results {
+  Real* const* to;
+  Index used;
+  const Real* bias;  ///< of each column, a whole panel's; nullptr: none
+  bool relu;         ///< also max(0, .), as Kernels::activation does it
+};
+
+/// Adds the bias, rounds to storage, and writes the sums of one row.
+template <class F, class B, class V, class Real = typename F::Real>
+HWY_INLINE void write_row(const V (&sums)[B::vectors], const Results<Real>& results, Real* to) {
   using Ops = VectorOps<F>;
-  const hn::ScalableTag<Real> d;
-  hn::Vec<decltype(d)> sum[B::rows][B::vectors];
+  const typename B::Lanes d;
+  for (int v = 0; v < B::vectors; ++v) {
+    const Index column = v * B::lanes;
+    V y = sums[v];
+    if (results.bias) y = Ops::add(y, hn::Load(d, results.bias + column));
+    y = Ops::store(y);
+    if (results.relu) y = hn::IfThenZeroElse(hn::Le(y, hn::Zero(d)), y);
+    if (column + B::lanes <= results.used) {
+      hn::StoreU(y, d, to + column);
+      continue;
+    }
+    HWY_ALIGN Real last[B::lanes];
+    hn::Store(y, d, last);
+    for_each_vector<Real>(column, results.used, [&](auto part, Index c) HWY_ATTR {
+      hn::StoreU(hn::LoadU(part, last + (c - column)), part, to + c);
+    });
+  }
+}
+
+/// Takes the sums of a block through all runs. Row r reads its inputs at input + offsets[r], step by step.
+/// The chains begin at zero if `fresh`, else at `sums` [B::rows][B::width]; they end in `results`, or if that
+/// is nullptr in `sums` again.
+template <class F, class B, class Step, class Real = typename F::Real>
+HWY_NOINLINE void continue_chains(const Panel<Real>& panel, std::span<const Run> runs, const Real* input, Step step,
+                     const Index* offsets, bool fresh, Real* sums, const Results<Real>* results = nullptr) {
+  using Ops = VectorOps<F>;
+  const typename B::Lanes d;
+  hn::Vec<typename B::Lanes> sum[B::rows][B::vectors];
   for (int r = 0; r < B::rows; ++r)
-    for (int v = 0; v < B::vectors; ++v) sum[r][v] = hn::Load(d, sums + r * B::width + v * B::lanes);
+    for (int v = 0; v < B::vectors; ++v)
+      sum[r][v] = fresh ? hn::Zero(d) : hn::Load(d, sums + r * B::width + v * B::lanes);
   for (const Run& run : runs) {
-    const Real* row = panel + run.panel_row * B::width;
+    const Real* row = panel.data + run.panel_row * panel.stride;
     const Real* in[B::rows];
     for (int r = 0; r < B::rows; ++r) in[r] = input + (run.input + offsets[r]);
-    for (Index k = 0; k < length; ++k, row += B::width) {
-      hn::Vec<decltype(d)> w[B::vectors];
-      for (int v = 0; v < B::vectors; ++v) w[v] = hn::Load(d, row + v * B::lanes);
+    for (Index k = 0, at = 0; k < run.length; ++k, at += step, row += panel.stride) {
+      hn::Vec<typename B::Lanes> w[B::vectors];
+      for (int v = 0; v < B::vectors; ++v) w[v] = hn::LoadU(d, row + v * B::lanes);
       for (int r = 0; r < B::rows; ++r) {
-        const auto x = hn::Set(d, in[r][k * step]);
+        const auto x = hn::Set(d, in[r][at]);
         for (int v = 0; v < B::vectors; ++v) sum[r][v] = Ops::fma(w[v], x, sum[r][v]);
       }
     }
   }
-  for (int r = 0; r < B::rows; ++r)
+  for (int r = 0; r < B::rows; ++r) {
+    if (results) {
+      if (results->to[r]) write_row<F, B>(sum[r], *results, results->to[r]);
+      continue;
+    }
     for (int v = 0; v < B::vectors; ++v) hn::Store(sum[r][v], d, sums + r * B::width + v * B::lanes);
+  }
 }
 
 /// Adds `count` arrays of `size` numbers, one after the other in memory, as reference::tree_sum does; the
 /// result replaces the first. `size` is a multiple of the vector length.
-template <class F, class Real = typename F::Real>
-void tree_sum(Real* arrays, Index count, Index size) {
-  const hn::ScalableTag<Real> d;
+template <class F, class D, class Real = typename F::Real>
+void tree_sum(D d, Real* arrays, Index count, Index size) {
   for (Index distance = 1; distance < count; distance *= 2)
     for (Index g = 0; g + distance < count; g += 2 * distance) {
       Real* left = arrays + g * size;
@@ -103,17 +175,6 @@ void tree_sum(Real* arrays, Index count, Index size) {
         hn::Store(VectorOps<F>::add(hn::Load(d, left + i), hn::Load(d, right + i)), d, left + i);
       }
     }
-}
-
-/// Adds the bias of each column (nullptr: none) to the sums of a block and rounds them to storage.
-template <class F, class B, class Real = typename F::Real>
-void finish(Real* sums, const Real* bias) {
-  const hn::ScalableTag<Real> d;
-  for (Index i = 0; i < B::size; i += B::lanes) {
-    auto sum = hn::Load(d, sums + i);
-    if (bias) sum = VectorOps<F>::add(sum, hn::Load(d, bias + i % B::width));
-    hn::Store(VectorOps<F>::store(sum), d, sums + i);
-  }
 }
 
 /// The biases padded to whole panels, or an empty pointer.
@@ -133,41 +194,61 @@ struct Operand {
   Index count, stride, step;
 };
 
-/// out[r][c] = store(sum over k < depth of columns(c, k) * rows(r, k) + bias[c]), row-major. The sum is one
-/// chain per `group` consecutive k, the groups are added as a tree. Panels of columns are the units of
-/// parallel work.
+/// out[r][c] = store(sum over k < depth of columns(c, k) * rows(r, k) + bias[c]), row-major, or with `relu`
+/// the positive part of that. The sum is one chain per `group` consecutive k, the groups are added as a tree.
+/// Panels of columns, and bands of rows, are the units of parallel work.
 template <class F, class Real = typename F::Real>
 void chain_gemm(const Operand<Real>& columns, const Operand<Real>& rows, Index depth, Index group,
-                const Real* bias, Real* out) {
-  with_block<Real>(rows.count, columns.count, [&](auto block) HWY_ATTR {
+                const Real* bias, bool relu, Real* out) {
+  const Index groups = std::max<Index>(1, (depth + group - 1) / group);
+  for_each_width<Real>(columns.count, [&](auto block, Index first_column, Index count) HWY_ATTR {
     using B = decltype(block);
-    const Scratch<Real> biases = padded_bias<B>(bias, columns.count);
-    const Index groups = std::max<Index>(1, (depth + group - 1) / group);
-    const auto compute_panels = [&](Index begin, Index end) HWY_ATTR {
-      const Scratch<Real> panel = scratch<Real>(std::max<Index>(1, depth) * B::width);
+    const Scratch<Real> biases = padded_bias<B>(bias ? bias + first_column : nullptr, count);
+    const auto compute_rows = [&](const Panel<Real>& panel, Index first, Index begin, Index end) HWY_ATTR {
+      const Index used = std::min(B::width, count - first);
       const Scratch<Real> sums = scratch<Real>(groups * B::size);
-      for (Index p = begin; p < end; ++p) {
-        const Index first = p * B::width, used = std::min(B::width, columns.count - first);
-        pack(panel.get(), B::width, columns.data + first * columns.stride, used, columns.stride, depth,
-             columns.step);
-        for (Index row = 0; row < rows.count; row += B::rows) {
-          Index offsets[B::rows];
-          for (Index r = 0; r < B::rows; ++r) offsets[r] = std::min(row + r, rows.count - 1) * rows.stride;
-          std::fill_n(sums.get(), groups * B::size, Real(0));
-          for (Index g = 0; g < groups; ++g) {
-            const Run run{g * group, g * group * rows.step};
-            continue_chains<F, B>(panel.get(), {&run, 1}, std::min(group, depth - g * group), rows.data,
-                                  rows.step, offsets, sums.get() + g * B::size);
-          }
-          tree_sum<F>(sums.get(), groups, B::size);
-          finish<F, B>(sums.get(), biases ? biases.get() + first : nullptr);
-          for (Index r = 0; r < std::min<Index>(B::rows, rows.count - row); ++r) {
-            std::copy_n(sums.get() + r * B::width, used, out + (row + r) * columns.count + first);
-          }
+      for (Index row = begin; row < end; row += B::rows) {
+        Index offsets[B::rows];
+        for (Index r = 0; r < B::rows; ++r) offsets[r] = std::min(row + r, end - 1) * rows.stride;
+        Real* to[B::rows] = {};
+        for (Index r = 0; r < std::min<Index>(B::rows, end - row); ++r)
+          to[r] = out + (row + r) * columns.count + first_column + first;
+        const Results<Real> results{to, used, biases ? biases.get() + first : nullptr, relu};
+        const auto run_of = [&](Index g) {
+          return Run{g * group, g * group * rows.step, std::min(group, depth - g * group)};
+        };
+        if (groups == 1) {
+          const Run run = run_of(0);
+          continue_chains<F, B>(panel, {&run, 1}, rows.data, rows.step, offsets, true, sums.get(), &results);
+          continue;
         }
+        for (Index g = 0; g < groups; ++g) {
+          const Run run = run_of(g);
+          continue_chains<F, B>(panel, {&run, 1}, rows.data, rows.step, offsets, true,
+                                sums.get() + g * B::size);
+        }
+        tree_sum<F>(typename B::Lanes(), sums.get(), groups, B::size);
+        continue_chains<F, B>(panel, {}, rows.data, rows.step, offsets, false, sums.get(), &results);
       }
     };
-    cpu::parallel(B::panels(columns.count), depth * (B::width + rows.count * B::vectors), compute_panels);
+    const Index band = B::rows * std::max<Index>(1, 64 / B::rows), cost = depth * band * B::vectors;
+    const auto compute_panels = [&](Index begin, Index end) HWY_ATTR {
+      for (Index p = begin; p < end; ++p) {
+        const Index first = p * B::width, used = std::min(B::width, count - first);
+        const Real* source = columns.data + (first_column + first) * columns.stride;
+        Panel<Real> panel{source, columns.step};
+        Scratch<Real> packed;
+        if (columns.stride != 1 || used < B::width) {
+          packed = scratch<Real>(std::max<Index>(1, depth) * B::width);
+          pack(packed.get(), B::width, source, used, columns.stride, depth, columns.step);
+          panel = {packed.get(), B::width};
+        }
+        cpu::parallel((rows.count + band - 1) / band, cost, [&](Index from, Index to) HWY_ATTR {
+          compute_rows(panel, first, from * band, std::min(rows.count, to * band));
+        });
+      }
+    };
+    cpu::parallel(B::panels(count), depth * (B::width + rows.count * B::vectors), compute_panels);
   });
 }
 

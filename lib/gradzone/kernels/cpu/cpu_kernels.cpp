@@ -9,7 +9,10 @@
 // After foreach_target.h, which sets the target.
 #include "gradzone/kernels/cpu/activation-inl.hpp"
 #include "gradzone/kernels/cpu/chain-inl.hpp"
+#include "gradzone/kernels/cpu/channels-inl.hpp"
 #include "gradzone/kernels/cpu/convolution-inl.hpp"
+#include "gradzone/kernels/cpu/pooling-inl.hpp"
+#include "gradzone/kernels/cpu/weight_gradient-inl.hpp"
 #include "hwy/highway.h"
 
 #ifndef GRADZONE_KERNELS_CPU_ONCE
@@ -18,8 +21,7 @@
 #include <memory>
 #include <tuple>
 
-#include "gradzone/kernels/cpu/bias_gradient.hpp"
-#include "gradzone/kernels/cpu/pooling.hpp"
+#include "gradzone/kernels/cpu/reshape.hpp"
 #include "gradzone/kernels/reference/reference_kernels.hpp"
 
 namespace gradzone::cpu {
@@ -35,13 +37,6 @@ struct MakersOf<TypeList<F...>> {
 };
 /// One function per format.
 using Makers = MakersOf<FormatList>::Table;
-
-/// Gives `t` a shape, keeping its memory where it fits; the content is unspecified.
-template <class Real>
-void reshape(Tensor<Real>& t, const Shape& shape) {
-  if (&t.shape != &shape) t.shape = shape;
-  t.data.resize(static_cast<std::size_t>(element_count(shape)));
-}
 
 }  // namespace gradzone::cpu
 
@@ -60,9 +55,9 @@ class CpuKernels final : public ReferenceKernels<F> {
 
   CpuKernels() : ReferenceKernels<F>(Order::chain) {}
 
-  void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, T& y) const override {
-    cpu::reshape(y, {x.dim(0), op.out_channels, op.window.out_h(x.dim(2)), op.window.out_w(x.dim(3))});
-    convolve<F>(op, x, w, bias, y);
+  void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
+    cpu::reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), op.out_channels});
+    convolve<F>(op, x, w, bias, after == After::relu, y);
   }
   void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override {
     cpu::reshape(dx, dx.shape);
@@ -71,27 +66,27 @@ class CpuKernels final : public ReferenceKernels<F> {
   void conv2d_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw, T* db) const override {
     cpu::reshape(dw, {op.out_channels, op.in_channels, op.window.kernel_h, op.window.kernel_w});
     convolve_weight_gradient<F>(op, x, dy, dw);
-    if (db) cpu::bias_gradient<F>(dy, *db);
+    if (db) bias_gradient<F>(dy, *db);
   }
 
-  void linear(const Linear& op, const T& x, const T& w, const T* bias, T& y) const override {
+  void linear(const Linear& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
     const Index in = op.in_features, out = op.out_features, images = x.dim(0);
     cpu::reshape(y, {images, out});
     chain_gemm<F>(Operand<Real>{w.data.data(), out, in, 1}, Operand<Real>{x.data.data(), images, in, 1}, in,
-                  in, bias ? bias->data.data() : nullptr, y.data.data());
+                  in, bias ? bias->data.data() : nullptr, after == After::relu, y.data.data());
   }
   void linear_input_gradient(const Linear& op, const T& dy, const T& w, T& dx) const override {
     const Index in = op.in_features, out = op.out_features, images = dy.dim(0);
     cpu::reshape(dx, {images, in});
     chain_gemm<F>(Operand<Real>{w.data.data(), in, 1, in}, Operand<Real>{dy.data.data(), images, out, 1}, out,
-                  out, static_cast<const Real*>(nullptr), dx.data.data());
+                  out, static_cast<const Real*>(nullptr), false, dx.data.data());
   }
   void linear_weight_gradient(const Linear& op, const T& x, const T& dy, T& dw, T* db) const override {
     const Index in = op.in_features, out = op.out_features, images = x.dim(0);
     cpu::reshape(dw, {out, in});
     chain_gemm<F>(Operand<Real>{x.data.data(), in, 1, in}, Operand<Real>{dy.data.data(), out, 1, out}, images,
-                  images_per_group, static_cast<const Real*>(nullptr), dw.data.data());
-    if (db) cpu::bias_gradient<F>(dy, *db);
+                  images_per_group, static_cast<const Real*>(nullptr), false, dw.data.data());
+    if (db) bias_gradient<F>(dy, *db);
   }
 
   void activation(const Activation& op, const T& x, T& y) const override {
@@ -106,13 +101,37 @@ class CpuKernels final : public ReferenceKernels<F> {
 
   void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, T& y,
                 ArgmaxSets& sets) const override {
-    cpu::reshape(y, {x.dim(0), x.dim(1), op.window.out_h(x.dim(2)), op.window.out_w(x.dim(3))});
-    cpu::max_pool<F>(op, choice, form, x, y, sets);
+    cpu::reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), x.dim(3)});
+    gradzone::HWY_NAMESPACE::max_pool<F>(op, choice, form, x, y, sets);
   }
   void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, const ArgmaxSets& sets,
                          const T& dy, T& dx) const override {
     cpu::reshape(dx, dx.shape);
-    cpu::max_pool_gradient<F>(op, choice, form, sets, dy, dx);
+    gradzone::HWY_NAMESPACE::max_pool_gradient<F>(op, choice, form, sets, dy, dx);
+  }
+
+  void batch_norm(const BatchNorm& op, const T& x, const T& weight, const T& bias, const T& running_mean,
+                  const T& running_var, T& y, BatchNormState<Real>& state) const override {
+    cpu::reshape(y, x.shape);
+    std::vector<Real> variance = running_var.data;
+    state.mean = running_mean.data;
+    if (op.mode == BatchNorm::Mode::training) batch_statistics<F>(x, state.mean, variance);
+    state.inverse_deviation.clear();
+    for (const Real v : variance) {
+      state.inverse_deviation.push_back(F::div(1, F::sqrt(F::add(v, F::scalar(op.eps)))));
+    }
+    normalise<F>(x, weight, bias, state, y);
+  }
+  void batch_norm_gradient(const BatchNorm& op, const T& x, const T& weight,
+                           const BatchNormState<Real>& state, const T& dy, T& dx, T& dw,
+                           T& db) const override {
+    cpu::reshape(dx, x.shape);
+    normalise_gradient<F>(op, x, weight, state, dy, dx, dw, db);
+  }
+
+  void add(const Add& op, const T& a, const T& b, T& y) const override {
+    cpu::reshape(y, a.shape);
+    gradzone::HWY_NAMESPACE::add<F>(op, a, b, y);
   }
 };
 

@@ -47,14 +47,45 @@ Index distance(const std::vector<Tap>& from, const std::vector<Tap>& to) {
   return from.empty() ? 0 : to.front().source - from.front().source;
 }
 
+/// Appends a run, as part of the one before where they follow each other in the panel and in the input; cut
+/// where a slice of `slice_rows` panel rows ends.
+void append_run(std::vector<Run>& runs, Run run, Index slice_rows) {
+  if (!runs.empty()) {
+    Run& last = runs.back();
+    const bool follows =
+        last.panel_row + last.length == run.panel_row && last.input + last.length == run.input;
+    if (follows && last.panel_row / slice_rows == run.panel_row / slice_rows) {
+      last.length += run.length;
+      return;
+    }
+  }
+  runs.push_back(run);
+}
+
+/// Index of the first run of every slice, and the number of runs.
+std::vector<std::size_t> slices_of(const std::vector<Run>& runs, std::size_t slices, Index slice_rows) {
+  std::vector<std::size_t> out;
+  std::size_t at = 0;
+  for (std::size_t s = 0; s < slices; ++s) {
+    while (at < runs.size() && runs[at].panel_row / slice_rows < static_cast<Index>(s)) ++at;
+    out.push_back(at);
+  }
+  out.push_back(runs.size());
+  return out;
+}
+
 }  // namespace
 
-PixelPlan plan_pixels(const AxisTaps& rows, const AxisTaps& columns, Index kernel_w, const ImageShape& source,
-                      const ImageShape& out, Index images, Index block_rows) {
+PixelPlan plan_pixels(const AxisTaps& rows, const AxisTaps& columns, Index kernel_w, Index kernel_size,
+                      const ImageShape& source, const ImageShape& out, Index images, Index block_rows) {
   const auto taps_of = [](const AxisTaps& axis, Index i) -> const std::vector<Tap>& {
     return axis[static_cast<std::size_t>(i)];
   };
+  // A slice of a panel stays in the second-level cache while the blocks of a task pass it.
+  constexpr Index rows_of_slice = 640;
+  const Index slice_rows = source.channels * std::max<Index>(1, rows_of_slice / source.channels);
   PixelPlan plan;
+  plan.slices = static_cast<std::size_t>((kernel_size * source.channels + slice_rows - 1) / slice_rows);
   const auto repeat_last = [&] {
     while (static_cast<Index>(plan.outputs.size()) % block_rows != 0) {
       plan.input_offsets.push_back(plan.input_offsets.back());
@@ -63,7 +94,7 @@ PixelPlan plan_pixels(const AxisTaps& rows, const AxisTaps& columns, Index kerne
   };
   const auto add_pixel = [&](Index offset, Index output) {
     if (static_cast<Index>(plan.outputs.size()) % block_rows == 0) {
-      plan.blocks.push_back({plan.runs.size() - 1, plan.outputs.size(), 0});
+      plan.blocks.push_back({plan.patterns.size() - 1, plan.outputs.size(), 0});
     }
     ++plan.blocks.back().count;
     plan.input_offsets.push_back(offset);
@@ -73,19 +104,24 @@ PixelPlan plan_pixels(const AxisTaps& rows, const AxisTaps& columns, Index kerne
     for (const auto& same_columns : group_by_pattern(columns)) {
       const auto& down = taps_of(rows, same_rows.front());
       const auto& right = taps_of(columns, same_columns.front());
-      auto& runs = plan.runs.emplace_back();
+      auto& pattern = plan.patterns.emplace_back();
       for (const Tap& p : down)
         for (const Tap& q : right) {
-          runs.push_back(
-              {(p.kernel * kernel_w + q.kernel) * source.channels, p.source * source.w + q.source});
+          append_run(pattern.runs,
+                     {(p.kernel * kernel_w + q.kernel) * source.channels,
+                      (p.source * source.w + q.source) * source.channels, source.channels},
+                     slice_rows);
         }
+      pattern.slices = slices_of(pattern.runs, plan.slices, slice_rows);
       for (const Index i : same_rows)
-        for (const Index j : same_columns)
+        for (const Index j : same_columns) {
+          const Index offset =
+              (distance(down, taps_of(rows, i)) * source.w + distance(right, taps_of(columns, j))) *
+              source.channels;
           for (Index image = 0; image < images; ++image) {
-            const Index offset =
-                distance(down, taps_of(rows, i)) * source.w + distance(right, taps_of(columns, j));
-            add_pixel(image * source.size() + offset, image * out.size() + i * out.w + j);
+            add_pixel(image * source.size() + offset, image * out.size() + (i * out.w + j) * out.channels);
           }
+        }
       repeat_last();
     }
   return plan;
@@ -107,46 +143,51 @@ Range outputs_of_tap(const Axis& axis, Index k, Index in, Index out) {
   return {begin, std::max(begin, end)};
 }
 
-/// Positions of one rectangle and where each would read its input for output pixel (0, 0).
-struct Positions {
-  std::vector<Index> positions, offsets;
-};
-
 }  // namespace
 
-std::vector<WeightBlock> plan_weights(const Window& window, const ImageShape& in, const ImageShape& out,
-                                      Index block_rows) {
-  std::map<std::pair<Range, Range>, Positions> by_rectangle;
-  for (Index p = 0; p < window.kernel_h; ++p)
-    for (Index q = 0; q < window.kernel_w; ++q) {
-      const Range rows = outputs_of_tap(rows_of(window), p, in.h, out.h);
-      const Range columns = outputs_of_tap(columns_of(window), q, in.w, out.w);
-      Positions& all = by_rectangle[{rows, columns}];
-      for (Index c = 0; c < in.channels; ++c) {
-        all.positions.push_back((c * window.kernel_h + p) * window.kernel_w + q);
-        all.offsets.push_back((c * in.h + p - window.padding_h) * in.w + q - window.padding_w);
+WeightPlan plan_weights(const Window& window, const ImageShape& in, const ImageShape& out, Index images,
+                        Index block_rows) {
+  WeightPlan plan;
+  std::map<std::pair<Range, Range>, std::size_t> rectangles;
+  const auto index_of = [&](const Range& rows, const Range& columns) {
+    const auto [at, is_new] = rectangles.try_emplace({rows, columns}, plan.runs.size());
+    if (!is_new) return at->second;
+    auto& runs = plan.runs.emplace_back();
+    for (Index n = 0; n < images; ++n)
+      for (Index i = rows.begin; i < rows.end; ++i) {
+        const Index pixel = i * window.stride_h * in.w + columns.begin * window.stride_w;
+        runs.push_back({n * out.area() + i * out.w + columns.begin, n * in.size() + pixel * in.channels,
+                        columns.end - columns.begin});
       }
-    }
-  std::vector<WeightBlock> blocks;
-  for (const auto& [rectangle, all] : by_rectangle) {
-    const auto& [rows, columns] = rectangle;
-    std::vector<Run> runs;
-    for (Index i = rows.begin; i < rows.end; ++i) {
-      runs.push_back(
-          {i * out.w + columns.begin, i * window.stride_h * in.w + columns.begin * window.stride_w});
-    }
-    const Index total = static_cast<Index>(all.positions.size());
-    for (Index begin = 0; begin < total; begin += block_rows) {
-      WeightBlock block{runs, columns.end - columns.begin, {}, {}, std::min(block_rows, total - begin)};
-      for (Index r = 0; r < block_rows; ++r) {
-        const std::size_t at = static_cast<std::size_t>(begin + std::min(r, block.count - 1));
-        block.positions.push_back(all.positions[at]);
-        block.offsets.push_back(all.offsets[at]);
+    return at->second;
+  };
+  std::vector<WeightBlock> open;  // per rectangle, the block that still has room
+  const auto add_position = [&](std::size_t rectangle, Index position, Index offset) {
+    open.resize(plan.runs.size());
+    WeightBlock& block = open[rectangle];
+    block.rectangle = rectangle;
+    block.positions.push_back(position);
+    block.offsets.push_back(offset);
+    if (++block.count == block_rows) plan.blocks.push_back(std::exchange(block, {}));
+  };
+  // Channels outermost: neighbouring blocks read the same channels.
+  for (Index first = 0; first < in.channels; first += block_rows)
+    for (Index p = 0; p < window.kernel_h; ++p)
+      for (Index q = 0; q < window.kernel_w; ++q) {
+        const std::size_t rectangle = index_of(outputs_of_tap(rows_of(window), p, in.h, out.h),
+                                               outputs_of_tap(columns_of(window), q, in.w, out.w));
+        for (Index c = first; c < std::min(first + block_rows, in.channels); ++c) {
+          add_position(rectangle, (c * window.kernel_h + p) * window.kernel_w + q,
+                       ((p - window.padding_h) * in.w + q - window.padding_w) * in.channels + c);
+        }
       }
-      blocks.push_back(std::move(block));
-    }
+  for (WeightBlock& block : open) {
+    if (block.count == 0) continue;
+    block.positions.resize(static_cast<std::size_t>(block_rows), block.positions.back());
+    block.offsets.resize(static_cast<std::size_t>(block_rows), block.offsets.back());
+    plan.blocks.push_back(std::move(block));
   }
-  return blocks;
+  return plan;
 }
 
 }  // namespace gradzone::cpu

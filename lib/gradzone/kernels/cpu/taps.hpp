@@ -2,6 +2,7 @@
 // convolution and its input gradient differ in these tables only. Positions in the padding are absent.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
 #include "gradzone/base/tensor.hpp"
@@ -33,48 +34,57 @@ AxisTaps forward_taps(const Axis& axis, Index in, Index out);
 /// Inputs of the convolution drawing from the gradients of its `out` outputs.
 AxisTaps backward_taps(const Axis& axis, Index in, Index out);
 
-/// Consecutive steps of a chain: rows panel_row, panel_row + 1, ... of a packed panel meet one input each,
-/// the first at offset `input`.
-struct Run {
-  Index panel_row, input;
-};
-
-/// How the output pixels of `images` images are dealt to register blocks. Pixels whose taps meet the same
-/// kernel positions share one list of runs and differ by an offset; a block takes `rows` of them, from one
-/// image or many.
-struct PixelPlan {
-  struct Block {
-    std::size_t runs;   ///< index into runs
-    std::size_t first;  ///< index of the block's first entry in input_offsets and outputs
-    Index count;        ///< of distinct pixels; the last one is repeated up to `rows`
-  };
-  std::vector<std::vector<Run>> runs;
-  std::vector<Block> blocks;
-  std::vector<Index> input_offsets;  ///< of each pixel's inputs
-  std::vector<Index> outputs;        ///< of each pixel in channel 0 of the output
-};
-
-/// A stack of images: channels, rows and columns.
+/// Images, channels last.
 struct ImageShape {
-  Index channels, h, w;
+  Index h, w, channels;
   Index area() const { return h * w; }
   Index size() const { return channels * h * w; }
 };
 
-/// Kernel position (p, q) owns the panel rows from (p * kernel_w + q) * source.channels on.
-PixelPlan plan_pixels(const AxisTaps& rows, const AxisTaps& columns, Index kernel_w, const ImageShape& source,
-                      const ImageShape& out, Index images, Index block_rows);
+/// Consecutive steps of a chain: rows panel_row, panel_row + 1, ... of a panel meet one input each, the first
+/// at offset `input`.
+struct Run {
+  Index panel_row, input, length;
+};
 
-/// Weight positions (input channel, kernel row, kernel column) whose gradients sum over the same rectangle of
-/// output pixels, a run per row of it. The last position is repeated until there are `block_rows` of them.
+/// How the output pixels of `images` images are dealt to register blocks. Pixels whose taps meet the same
+/// kernel positions share one list of runs and differ by an offset; a block takes `rows` of them, from one
+/// image or many. Kernel position (p, q) owns the panel rows from (p * kernel_w + q) * source.channels on.
+/// Runs are cut where a slice of the panel ends, so that all blocks can pass one slice before the next.
+struct PixelPlan {
+  struct Block {
+    std::size_t pattern;  ///< index into patterns
+    std::size_t first;    ///< index of the block's first entry in input_offsets and outputs
+    Index count;          ///< of distinct pixels; the last one is repeated up to `rows`
+  };
+  struct Pattern {
+    std::vector<Run> runs;
+    std::vector<std::size_t> slices;  ///< runs [slices[s], slices[s + 1]) lie in slice s
+  };
+  std::vector<Pattern> patterns;
+  std::vector<Block> blocks;
+  std::vector<Index> input_offsets;  ///< of each pixel's inputs
+  std::vector<Index> outputs;        ///< of each pixel's first channel
+  std::size_t slices = 1;
+};
+
+PixelPlan plan_pixels(const AxisTaps& rows, const AxisTaps& columns, Index kernel_w, Index kernel_size,
+                      const ImageShape& source, const ImageShape& out, Index images, Index block_rows);
+
+/// Weight positions (kernel row, kernel column, input channel) whose gradients sum over the same rectangle of
+/// output pixels. The last position is repeated until there are `block_rows` of them.
 struct WeightBlock {
-  std::vector<Run> runs;
-  Index length;                  ///< of each run
+  std::size_t rectangle = 0;     ///< index into WeightPlan::runs
   std::vector<Index> positions;  ///< (channel * kernel_h + p) * kernel_w + q
   std::vector<Index> offsets;    ///< where output pixel (0, 0) would read its input, relative to the image
-  Index count;                   ///< of distinct positions
+  Index count = 0;               ///< of distinct positions
 };
-std::vector<WeightBlock> plan_weights(const Window& window, const ImageShape& in, const ImageShape& out,
-                                      Index block_rows);
+struct WeightPlan {
+  /// Of each rectangle, a run per row of it in each of `images` consecutive images.
+  std::vector<std::vector<Run>> runs;
+  std::vector<WeightBlock> blocks;
+};
+WeightPlan plan_weights(const Window& window, const ImageShape& in, const ImageShape& out, Index images,
+                        Index block_rows);
 
 }  // namespace gradzone::cpu

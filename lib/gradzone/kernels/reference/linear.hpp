@@ -7,7 +7,8 @@
 namespace gradzone {
 
 template <class F>
-void ReferenceKernels<F>::linear(const Linear& op, const T& x, const T& w, const T* bias, T& y) const {
+void ReferenceKernels<F>::linear(const Linear& op, const T& x, const T& w, const T* bias, After after,
+                                 T& y) const {
   const Index images = x.dim(0), in = op.in_features, out = op.out_features;
   y = T({images, out});
   for (Index n = 0; n < images; ++n)
@@ -16,6 +17,7 @@ void ReferenceKernels<F>::linear(const Linear& op, const T& x, const T& w, const
       for (Index k = 0; k < in; ++k) sum.add_product(w[o * in + k], x[n * in + k]);
       y[n * out + o] = F::store(sum.result());
     }
+  if (after == After::relu) activation({}, T(y), y);
 }
 
 template <class F>

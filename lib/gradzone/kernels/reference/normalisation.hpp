@@ -8,12 +8,11 @@ namespace gradzone {
 
 namespace reference {
 
-/// Entries of one channel: calls visit(n, index) for image n in row-major order.
+/// Entries of one channel: calls visit(index) for image n in row-major order.
 template <class Visit>
 void for_each_in_channel(const Shape& shape, Index n, Index channel, Visit&& visit) {
-  const Index area = shape.size() == 4 ? shape[2] * shape[3] : 1;
-  const Index begin = (n * shape[1] + channel) * area;
-  for (Index i = begin; i < begin + area; ++i) visit(i);
+  const Index area = shape.size() == 4 ? shape[1] * shape[2] : 1;
+  for (Index i = n * area; i < (n + 1) * area; ++i) visit(i * shape.back() + channel);
 }
 
 }  // namespace reference
@@ -22,7 +21,7 @@ template <class F>
 void ReferenceKernels<F>::batch_norm(const BatchNorm& op, const T& x, const T& weight, const T& bias,
                                      const T& running_mean, const T& running_var, T& y,
                                      BatchNormState<Real>& state) const {
-  const Index images = x.dim(0), channels = x.dim(1);
+  const Index images = x.dim(0), channels = x.shape.back();
   const Real count = static_cast<Real>(x.size() / channels);
   y = T(x.shape);
   state.mean.resize(static_cast<std::size_t>(channels));
@@ -57,7 +56,7 @@ template <class F>
 void ReferenceKernels<F>::batch_norm_gradient(const BatchNorm& op, const T& x, const T& weight,
                                               const BatchNormState<Real>& state, const T& dy, T& dx, T& dw,
                                               T& db) const {
-  const Index images = x.dim(0), channels = x.dim(1);
+  const Index images = x.dim(0), channels = x.shape.back();
   const Real count = static_cast<Real>(x.size() / channels);
   dx = T(x.shape);
   dw = T({channels});

@@ -15,21 +15,28 @@ namespace reference {
 /// row-major order, entries in row-major order within the window.
 template <class Visit>
 void for_each_window_entry(const Window& w, const Shape& in, Visit&& visit) {
-  const Index h = in[2], width = in[3], out_h = w.out_h(h), out_w = w.out_w(width);
+  const Index h = in[1], width = in[2], channels = in[3], out_h = w.out_h(h), out_w = w.out_w(width);
   Index output = 0;
-  for (Index plane = 0; plane < in[0] * in[1]; ++plane)
+  for (Index n = 0; n < in[0]; ++n)
     for (Index i = 0; i < out_h; ++i)
-      for (Index j = 0; j < out_w; ++j, ++output)
-        for (Index p = 0; p < w.kernel_h; ++p)
-          for (Index q = 0; q < w.kernel_w; ++q) {
-            const Index row = i * w.stride_h - w.padding_h + p, column = j * w.stride_w - w.padding_w + q;
-            if (row < 0 || row >= h || column < 0 || column >= width) continue;
-            visit(output, p * w.kernel_w + q, (plane * h + row) * width + column);
-          }
+      for (Index j = 0; j < out_w; ++j)
+        for (Index c = 0; c < channels; ++c, ++output)
+          for (Index p = 0; p < w.kernel_h; ++p)
+            for (Index q = 0; q < w.kernel_w; ++q) {
+              const Index row = i * w.stride_h - w.padding_h + p, column = j * w.stride_w - w.padding_w + q;
+              if (row < 0 || row >= h || column < 0 || column >= width) continue;
+              visit(output, p * w.kernel_w + q, ((n * h + row) * width + column) * channels + c);
+            }
+}
+
+/// Where the byte of a window position of an output is in its ArgmaxSets.
+inline std::size_t set_index(const Window& w, Index channels, Index output, Index position) {
+  return static_cast<std::size_t>((output / channels * w.kernel_h * w.kernel_w + position) * channels +
+                                  output % channels);
 }
 
 inline Shape pooled_shape(const Window& w, const Shape& in) {
-  return {in[0], in[1], w.out_h(in[2]), w.out_w(in[3])};
+  return {in[0], w.out_h(in[1]), w.out_w(in[2]), in[3]};
 }
 
 /// Gradient of a pooling layer from its contributions: contribution(output, position, input) is what that
@@ -58,17 +65,19 @@ void ReferenceKernels<F>::max_pool(const MaxPool2d& op, const Choice& choice, Fo
   sets.assign(static_cast<std::size_t>(y.size() * window), 0);
   std::vector<bool> seen(y.data.size(), false);
   reference::for_each_window_entry(op.window, x.shape, [&](Index output, Index position, Index input) {
-    const auto set = sets.begin() + output * window;
+    const auto set = [&](Index at) -> std::uint8_t& {
+      return sets[reference::set_index(op.window, x.dim(3), output, at)];
+    };
     Real& best = y[output];
     const Real value = x[input];
     const bool first = !seen[static_cast<std::size_t>(output)];
     const bool best_is_nan = !first && best != best;
     if (first || (!best_is_nan && (value > best || value != value))) {
-      std::fill(set, set + window, std::uint8_t{0});
+      for (Index at = 0; at < window; ++at) set(at) = 0;
       best = value;
-      set[position] = 1;
+      set(position) = 1;
     } else if (value == best) {
-      set[position] = 1;
+      set(position) = 1;
     }
     seen[static_cast<std::size_t>(output)] = true;
   });
@@ -84,15 +93,18 @@ void ReferenceKernels<F>::max_pool_gradient(const MaxPool2d& op, const Choice& c
   const Index window = op.window.kernel_h * op.window.kernel_w;
   const double beta = beta_of(op, choice);
   const Real b = F::scalar(beta), rest = F::scalar(1 - beta);
+  const auto in_set = [&](Index o, Index p) {
+    return sets[reference::set_index(op.window, dy.dim(3), o, p)] != 0;
+  };
   std::vector<int> count(dy.data.size(), 0), first(dy.data.size(), -1);
   for (Index o = 0; o < dy.size(); ++o)
     for (Index p = 0; p < window; ++p)
-      if (sets[static_cast<std::size_t>(o * window + p)]) {
+      if (in_set(o, p)) {
         if (count[static_cast<std::size_t>(o)]++ == 0)
           first[static_cast<std::size_t>(o)] = static_cast<int>(p);
       }
   reference::scatter<F>(op.window, dx, [&](Index o, Index p, Index) -> Real {
-    if (!sets[static_cast<std::size_t>(o * window + p)]) return 0;
+    if (!in_set(o, p)) return 0;
     const Real size = static_cast<Real>(count[static_cast<std::size_t>(o)]);
     const bool is_first = first[static_cast<std::size_t>(o)] == p;
     if (form == Form::direct) {

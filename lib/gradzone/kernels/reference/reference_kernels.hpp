@@ -15,11 +15,11 @@ class ReferenceKernels : public Kernels<F> {
 
   explicit ReferenceKernels(Order order) : order_(order) {}
 
-  void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, T& y) const override;
+  void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override;
   void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override;
   void conv2d_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw, T* db) const override;
 
-  void linear(const Linear& op, const T& x, const T& w, const T* bias, T& y) const override;
+  void linear(const Linear& op, const T& x, const T& w, const T* bias, After after, T& y) const override;
   void linear_input_gradient(const Linear& op, const T& dy, const T& w, T& dx) const override;
   void linear_weight_gradient(const Linear& op, const T& x, const T& dy, T& dw, T* db) const override;
 

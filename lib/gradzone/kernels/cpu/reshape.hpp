@@ -1,0 +1,15 @@
+// Outputs keep their memory from call to call.
+#pragma once
+
+#include "gradzone/base/tensor.hpp"
+
+namespace gradzone::cpu {
+
+/// Gives `t` a shape, keeping its memory where it fits; the content is unspecified.
+template <class Real>
+void reshape(Tensor<Real>& t, const Shape& shape) {
+  if (&t.shape != &shape) t.shape = shape;
+  t.data.resize(static_cast<std::size_t>(element_count(shape)));
+}
+
+}  // namespace gradzone::cpu

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Seconds a training step takes in PyTorch: forward, loss, backward, SGD with momentum and weight decay.
+
+    python3 tests/bench/peer_pytorch.py --net vgg11 --batch 128 --threads 2 [--format fp64] [--beta 1]
+
+What `gradzone bench step` is held against (Debian: apt-get install python3-torch). With --beta the max pools
+are hybrid layers written with PyTorch's own operations, forward and backward, as the paper's program does.
+"""
+import argparse
+import json
+import resource
+import statistics
+import time
+
+import torch
+from torch import nn
+import torch.nn.functional as functional
+
+
+class HybridMaxPool(nn.Module):
+    """beta times the max pool with the minimal subgradient (amax shares ties) plus (1 - beta) times the native."""
+
+    def __init__(self, beta):
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, x):
+        windows = x.unfold(2, 2, 2).unfold(3, 2, 2)
+        minimal = windows.amax(dim=(-2, -1))
+        if self.beta == 1:
+            return minimal
+        return self.beta * minimal + (1 - self.beta) * functional.max_pool2d(x, 2)
+
+
+def lenet5(pool):
+    return nn.Sequential(nn.Conv2d(1, 6, 5), nn.ReLU(), pool(), nn.Conv2d(6, 16, 5), nn.ReLU(), pool(), nn.Flatten(),
+                         nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)), (1, 28, 28)
+
+
+def vgg11(pool):
+    layers, channels = [], 3
+    for width in (64, 'M', 128, 'M', 256, 256, 'M', 512, 512, 'M', 512, 512, 'M'):
+        if width == 'M':
+            layers.append(pool())
+        else:
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
+            channels = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 10)), (3, 32, 32)
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, channels, width, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.down = None
+        if stride != 1 or channels != width:
+            self.down = nn.Sequential(nn.Conv2d(channels, width, 1, stride, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(functional.relu(self.bn1(self.conv1(x)))))
+        return functional.relu(y + (self.down(x) if self.down else x))
+
+
+def resnet18_bn(pool):
+    layers, channels = [nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(), pool()], 64
+    for stage, width in enumerate((64, 128, 256, 512)):
+        for block in range(2):
+            layers.append(BasicBlock(channels, width, 2 if stage > 0 and block == 0 else 1))
+            channels = width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)), (3, 32, 32)
+
+
+NETS = {'lenet5': lenet5, 'vgg11': vgg11, 'resnet18-bn': resnet18_bn}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--net', choices=NETS, required=True)
+    parser.add_argument('--batch', type=int, default=128)
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--steps', type=int, default=10)
+    parser.add_argument('--format', choices=['fp32', 'fp64'], default='fp32')
+    parser.add_argument('--beta', type=float)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    pool = (lambda: nn.MaxPool2d(2)) if args.beta is None else (lambda: HybridMaxPool(args.beta))
+    net, shape = NETS[args.net](pool)
+    dtype = torch.float64 if args.format == 'fp64' else torch.float32
+    net = net.to(dtype)
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+    x = torch.randn(args.batch, *shape, dtype=dtype)
+    labels = torch.randint(0, 10, (args.batch,))
+    seconds = []
+    for step in range(args.steps + 2):
+        begin = time.perf_counter()
+        optimiser.zero_grad(set_to_none=True)
+        functional.cross_entropy(net(x), labels).backward()
+        optimiser.step()
+        if step >= 2:
+            seconds.append(time.perf_counter() - begin)
+    median = statistics.median(seconds)
+    print(json.dumps({'torch': torch.__version__, 'net': args.net, 'batch': args.batch, 'threads': args.threads,
+                      'format': args.format, 'beta': args.beta, 'median_s': median, 'min_s': min(seconds),
+                      'max_s': max(seconds), 'samples_per_s': args.batch / median,
+                      'peak_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+
+
+if __name__ == '__main__':
+    main()
