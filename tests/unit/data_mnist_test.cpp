@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,31 +10,14 @@
 #include "gradzone/data/manifest.hpp"
 #include "gradzone/data/mnist.hpp"
 #include "gradzone/data/sha256.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace gradzone {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that is deleted with its content.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "gradzone-data-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = pattern;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& content) const {
-    write_file_atomically(path_ / name, content);
-  }
-
- private:
-  fs::path path_;
-};
+using Folder = support::ScratchFolder;
 
 std::string big_endian(std::uint32_t value) {
   std::string out;

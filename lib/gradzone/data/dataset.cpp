@@ -3,37 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/random.hpp"
-#include "gradzone/data/cifar10.hpp"
-#include "gradzone/data/glyphs.hpp"
-#include "gradzone/data/mnist.hpp"
 
 namespace gradzone {
-namespace {
-
-Index parse_count(std::string_view text) {
-  Index count = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc() || stop != text.data() + text.size() || count < 1 || count > most_glyphs) {
-    throw UsageError(
-        fmt::format("data set \"glyphs:{}\": the number of images must be 1 ... {}", text, most_glyphs));
-  }
-  return count;
-}
-
-}  // namespace
-
 Dataset::Dataset(std::string name, Shape image_shape, int classes, std::vector<int> labels,
-                 std::shared_ptr<const ImageSource> images)
+                 std::shared_ptr<const ImageSource> images, std::vector<std::string> skipped)
     : name_(std::move(name)),
       image_shape_(std::move(image_shape)),
       classes_(classes),
       labels_(std::move(labels)),
-      images_(std::move(images)) {
+      images_(std::move(images)),
+      skipped_(std::move(skipped)) {
   if (labels_.empty()) throw InputError(fmt::format("{}: there are no images", name_));
   const auto bad =
       std::find_if(labels_.begin(), labels_.end(), [&](int y) { return y < 0 || y >= classes_; });
@@ -81,22 +64,6 @@ std::string Dataset::fingerprint() const {
   for (const int y : labels_) hash.update(fmt::format("{} ", y));
   images_->hash_images(hash);
   return hash.hex();
-}
-
-Dataset load_dataset(std::string_view spec, std::string_view split, std::uint64_t seed) {
-  if (split != "train" && split != "test") {
-    throw UsageError(fmt::format("unknown split \"{}\": there are train and test", split));
-  }
-  const std::size_t colon = spec.find(':');
-  const std::string_view kind = spec.substr(0, colon);
-  const std::string_view rest = colon == std::string_view::npos ? std::string_view() : spec.substr(colon + 1);
-  if (kind == "mnist" && !rest.empty()) return load_mnist(rest, split);
-  if (kind == "cifar10" && !rest.empty()) return load_cifar10(rest, split);
-  if (spec == "glyphs")
-    return draw_glyphs(split == "train" ? usual_train_glyphs : usual_test_glyphs, split, seed);
-  if (kind == "glyphs") return draw_glyphs(parse_count(rest), split, seed);
-  throw UsageError(
-      fmt::format("unknown data set \"{}\": write mnist:FOLDER, cifar10:PATH, glyphs or glyphs:COUNT", spec));
 }
 
 std::vector<Index> sample_order(Index size, bool shuffle, std::uint64_t seed) {
