@@ -24,15 +24,20 @@ Json to_json(const Manifest& m) {
           {"suffix", m.suffix}, {"files", files}};
 }
 
+constexpr std::pair<const char*, const char*> built_in[] = {
+    {"glyphs", "synthetic 28x28 digits drawn from the seed; built in, nothing to download"},
+    {"glyphs32", "the same in colour on textures, 32x32: a stand-in for CIFAR-10"}};
+
 void list(bool json) {
   if (json) {
     Json out = Json::array();
-    out.push_back({{"name", "glyphs"}, {"title", "synthetic digits, built in"}, {"files", nullptr}});
+    for (const auto& [name, title] : built_in)
+      out.push_back({{"name", name}, {"title", title}, {"files", nullptr}});
     for (const Manifest& m : known_manifests()) out.push_back(to_json(m));
     fmt::print("{}\n", out.dump(2));
     return;
   }
-  fmt::print("glyphs[:COUNT]   synthetic 28x28 digits drawn from the seed; built in, nothing to download\n");
+  for (const auto& [name, title] : built_in) fmt::print("{:<17}{}\n", fmt::format("{}[:COUNT]", name), title);
   for (const Manifest& m : known_manifests()) {
     fmt::print("{}:FOLDER{:<{}}{}\n  source: {}\n  licence: {}\n", m.name, "",
                std::max(1, 10 - static_cast<int>(m.name.size())), m.title, m.source, m.licence);

@@ -146,7 +146,7 @@ TEST_F(CliData, ListNamesEverySetWithItsChecksums) {
   EXPECT_EQ(json.exit_code, 0);
   const auto sets = nlohmann::json::parse(json.out);
   const std::vector<std::pair<std::string, std::size_t>> names_and_files{
-      {"glyphs", 0}, {"mnist", 4}, {"cifar10", 6}, {"cifar100", 2}, {"svhn", 3}};
+      {"glyphs", 0}, {"glyphs32", 0}, {"mnist", 4}, {"cifar10", 6}, {"cifar100", 2}, {"svhn", 3}};
   ASSERT_EQ(sets.size(), names_and_files.size());
   for (std::size_t i = 0; i < sets.size(); ++i) {
     EXPECT_EQ(sets[i]["name"], names_and_files[i].first);

@@ -62,7 +62,7 @@ class Dataset {
 /// What specifications of data sets look like, for people.
 inline constexpr std::string_view dataset_syntax =
     "mnist:DIR, cifar10:PATH, cifar100:PATH, svhn:PATH[,train=extra], "
-    "folder:DIR[,size=224][,norm=imagenet], npy:DIR[,classes=10], glyphs[:COUNT]";
+    "folder:DIR[,size=224][,norm=imagenet], npy:DIR[,classes=10], glyphs[:COUNT], glyphs32[:COUNT]";
 
 /// Reads the split "train" or "test" of
 ///   mnist:DIR               data/mnist.hpp
@@ -73,6 +73,7 @@ inline constexpr std::string_view dataset_syntax =
 ///                           cifar or symmetric
 ///   npy:DIR                 data/npy.hpp; ",classes=N" (10)
 ///   glyphs, glyphs:COUNT    data/glyphs.hpp
+///   glyphs32, glyphs32:COUNT  data/glyphs32.hpp
 /// The seed draws the glyphs; files do not depend on it. `on_bad_image` is for image folders. Throws
 /// UsageError for other texts, InputError for bad files.
 Dataset load_dataset(std::string_view spec, std::string_view split, std::uint64_t seed,

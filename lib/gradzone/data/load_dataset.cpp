@@ -9,6 +9,7 @@
 #include "gradzone/data/cifar.hpp"
 #include "gradzone/data/dataset.hpp"
 #include "gradzone/data/glyphs.hpp"
+#include "gradzone/data/glyphs32.hpp"
 #include "gradzone/data/image_folder.hpp"
 #include "gradzone/data/mnist.hpp"
 #include "gradzone/data/npy.hpp"
@@ -97,10 +98,13 @@ Dataset load_dataset(std::string_view text, std::string_view split, std::uint64_
     throw UsageError(fmt::format("unknown split \"{}\": there are train and test", split));
   }
   Spec spec(text);
-  if (text == "glyphs")
-    return draw_glyphs(split == "train" ? usual_train_glyphs : usual_test_glyphs, split, seed);
-  if (spec.kind() == "glyphs")
-    return draw_glyphs(spec.number("the number of images", spec.place(), most_glyphs), split, seed);
+  if (spec.kind() == "glyphs" || spec.kind() == "glyphs32") {
+    const Index usual = split == "train" ? usual_train_glyphs : usual_test_glyphs;
+    const Index count =
+        text == spec.kind() ? usual : spec.number("the number of images", spec.place(), most_glyphs);
+    spec.expect_no_more_options();
+    return spec.kind() == "glyphs" ? draw_glyphs(count, split, seed) : draw_glyphs32(count, split, seed);
+  }
   if (!spec.place().empty()) {
     if (spec.kind() == "svhn") return load_svhn_split(spec, split);
     if (spec.kind() == "folder") return load_folder_split(spec, split, on_bad_image);
