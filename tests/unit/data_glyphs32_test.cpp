@@ -28,8 +28,9 @@ TEST(Glyphs32, AreTheSameBytesOnEveryMachine) {
 }
 
 TEST(Glyphs32, DrawEveryDigitAboutEquallyOften) {
+  const Dataset data = draw_glyphs32(2000, "train", 1);
   std::array<int, 10> count{};
-  for (const int y : draw_glyphs32(2000, "train", 1).labels()) ++count[static_cast<std::size_t>(y)];
+  for (const int y : data.labels()) ++count[static_cast<std::size_t>(y)];
   for (const int n : count) EXPECT_NEAR(n, 200, 5 * std::sqrt(200 * 0.9));
 }
 

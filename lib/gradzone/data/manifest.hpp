@@ -45,6 +45,12 @@ struct FileCheck {
 };
 std::string_view name(FileCheck::State state);
 
+/// What of a file is compared: its bytes, or its uncompressed content where it is gzip-compressed.
+enum class Compared { bytes, content };
+/// One line saying how the file differs in size or SHA-256 from what it should be, or that it is damaged;
+/// empty if it is right.
+std::string difference(const std::filesystem::path& path, const ManifestFile& file, Compared compared);
+
 /// Compares each file of the manifest, plain or gzip-compressed in `folder`, with its size and SHA-256.
 /// Damaged files are reported as wrong. Throws InputError if there is no such folder.
 std::vector<FileCheck> verify_dataset(const std::filesystem::path& folder, const Manifest& manifest);
