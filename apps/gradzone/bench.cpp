@@ -41,7 +41,7 @@ void add_bench_options(CLI::App& command, BenchText& text) {
   command.add_option("--init", text.init, "Weights: torch, kaiming0 or he")->capture_default_str();
   command.add_option(
       "--data", text.options.data,
-      "Real images, a mini-batch per repeat: mnist:FOLDER, cifar10:PATH; random ones if left out");
+      fmt::format("Real images, a mini-batch per repeat: {}; random ones if left out", dataset_syntax));
   command.add_option("--threads", text.options.threads, "Threads to use; 0 for all")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();

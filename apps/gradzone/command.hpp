@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/data/dataset.hpp"
 
 namespace gradzone::app {
 
@@ -22,6 +23,9 @@ struct Common {
 void add_common(CLI::App& command, Common& common);
 /// Adds --seed.
 void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what);
+
+/// Adds --on-bad-image.
+void add_on_bad_image(CLI::App& command, OnBadImage& on_bad_image);
 
 /// Each registers its sub-command; the callback sets `exit_code` or throws a gradzone::Error.
 void add_audit(CLI::App& app, Common& common, ExitCode& exit_code);

@@ -45,7 +45,7 @@ void list(bool json) {
                std::max(1, 10 - static_cast<int>(m.name.size())), m.title, m.source, m.licence);
     for (const std::string& url : m.urls) fmt::print("  from: {}{}\n", url, m.archive ? m.archive->name : "");
     for (const ManifestFile& f : m.files)
-      fmt::print("  {} (or .gz)  {} bytes  sha256 {}\n", f.name, f.bytes, f.sha256);
+      fmt::print("  {}  {} bytes  sha256 {}\n", f.name, f.bytes, f.sha256);
   }
 }
 
@@ -89,7 +89,7 @@ void fetch(const FetchArguments& arguments, const Common& common) {
   if (!common.quiet && !common.json)
     fmt::print("{}\n  source: {}\n  licence: {}\n", manifest.title, manifest.source, manifest.licence);
   {
-    ProgressLine progress("fetching " + manifest.name, "bytes", common.quiet);
+    ProgressLine progress("fetching " + manifest.name, "byte", common.quiet);
     fetch_dataset(manifest, folder, progress.watch(common.stop));
   }
   const std::vector<FileCheck> checks = verify_dataset(folder, manifest);
@@ -138,7 +138,8 @@ void add_data(CLI::App& app, Common& common, ExitCode& exit_code) {
   verify_command->add_option("data", *spec, "NAME:FOLDER, e.g. mnist:data/mnist")->required();
   add_common(*verify_command, common);
   verify_command->footer(
-      "Exits with 3 if a file is missing or wrong.\n\nExample:\n  gradzone data verify mnist:data/mnist");
+      "Files may be gzip-compressed (FILE.gz). Exits with 3 if one is missing or wrong.\n\nExample:\n  "
+      "gradzone data verify mnist:data/mnist");
   verify_command->callback([spec, &common, &exit_code] {
     verify(*spec, common.json);
     exit_code = ExitCode::done;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -52,6 +53,15 @@ void ProgressLine::update(std::int64_t done, std::int64_t total) {
   // \033[K clears what a longer earlier line left behind.
   fmt::print(stderr, "{}{}{}", terminal_ ? "\r" : "", text, terminal_ ? "\033[K" : "\n");
   std::fflush(stderr);
+}
+
+void report_skipped(const Dataset& data, bool quiet) {
+  const std::vector<std::string>& bad = data.skipped();
+  if (quiet || bad.empty()) return;
+  constexpr std::size_t most_named = 5;
+  fmt::print(stderr, "{}: {} bad images left out, {} are used\n", data.name(), bad.size(), data.size());
+  for (std::size_t i = 0; i < std::min(bad.size(), most_named); ++i) fmt::print(stderr, "  {}\n", bad[i]);
+  if (bad.size() > most_named) fmt::print(stderr, "  and {} more\n", bad.size() - most_named);
 }
 
 std::string zone_table(const AuditResults& results) {

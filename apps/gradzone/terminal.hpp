@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gradzone/base/progress.hpp"
+#include "gradzone/data/dataset.hpp"
 #include "gradzone/io/results.hpp"
 
 namespace gradzone::app {
@@ -36,6 +37,9 @@ class ProgressLine {
 
 /// "1 min 40 s"
 std::string duration_text(double seconds);
+
+/// Names the images that were left out of a data set on standard error, at most five of them.
+void report_skipped(const Dataset& data, bool quiet);
 
 /// The zone table of finished results, one line per format and zone, for standard output.
 std::string zone_table(const AuditResults& results);

@@ -130,13 +130,20 @@ void fetch_dataset(const Manifest& manifest, const fs::path& folder, const Watch
     fs::remove(part);
     return;
   }
+  std::int64_t before = 0;  // bytes of the files that are done
+  const Watch cumulative{[&](std::int64_t done, std::int64_t total) {
+                           if (watch.progress) watch.progress(before + done, before + total);
+                         },
+                         watch.stop};
   for (std::size_t i = 0; i < checks.size(); ++i) {
     if (checks[i].state == FileCheck::State::ok) continue;
     const ManifestFile& file = manifest.files[i];
     const fs::path path = folder / (file.name + manifest.suffix), part = with_part(path);
-    download_somewhere(manifest.urls, {file.name + manifest.suffix, file, Compared::content, part}, watch);
+    download_somewhere(manifest.urls, {file.name + manifest.suffix, file, Compared::content, part},
+                       cumulative);
     if (!manifest.suffix.empty()) fs::remove(folder / file.name);  // a wrong one that would be found first
     fs::rename(part, path);
+    before += static_cast<std::int64_t>(fs::file_size(path));
   }
 }
 

@@ -104,6 +104,7 @@ std::string AuditStudy::command() const {
   out += fmt::format(" --batch {}", batch);
   if (samples > 0) out += fmt::format(" --samples {}", samples);
   if (shuffle) out += " --shuffle";
+  if (on_bad_image == OnBadImage::skip) out += " --on-bad-image skip";
   out += fmt::format(" --seed {}", seed);
   if (batch_norm == BatchNorm::Mode::training) out += " --batch-norm training";
   const ReferenceOptions standard;
@@ -122,7 +123,7 @@ std::string AuditStudy::command() const {
 LoadedStudy::LoadedStudy(AuditStudy study)
     : study_((check(study), std::move(study))),
       graph_(load_graph(study_)),
-      data_(load_dataset(study_.data, study_.split, study_.seed)) {
+      data_(load_dataset(study_.data, study_.split, study_.seed, study_.on_bad_image)) {
   const ModelSpec model = parse_model_spec(study_.model);
   if (model.initialisation) {
     parameters_ = initialise(graph_, *model.initialisation, study_.seed);
