@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <matio.h>
 
+#include <array>
 #include <cmath>
+#include <fstream>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "gradzone/base/error.hpp"
@@ -16,6 +19,14 @@ constexpr std::size_t side = 32, channels = 3, digits = 10, most_images = 100000
 
 using MatFile = std::unique_ptr<mat_t, decltype([](mat_t* file) { Mat_Close(file); })>;
 using Variable = std::unique_ptr<matvar_t, decltype([](matvar_t* variable) { Mat_VarFree(variable); })>;
+
+/// matio reads other versions, too, but HDF5, which it reads version 7.3 with, prints what it does not like.
+bool is_matlab_5(const std::filesystem::path& path) {
+  std::array<char, 128> header{};
+  std::ifstream(path, std::ios::binary).read(header.data(), header.size());
+  const std::string_view version(header.data() + 124, 4);
+  return version == std::string_view("\x00\x01IM", 4) || version == std::string_view("\x01\x00MI", 4);
+}
 
 /// A variable of the file, without its data.
 Variable describe(mat_t* file, const char* name, const std::string& where) {
@@ -77,10 +88,15 @@ Dataset load_svhn(const std::filesystem::path& path, std::string_view file) {
   const std::string where = source.string();
   if (!std::filesystem::is_regular_file(source, ignored))
     throw InputError(fmt::format("{}: no such file; SVHN's {} images are looked for there", where, file));
+  if (!is_matlab_5(source)) throw InputError(fmt::format("{}: not a MATLAB file of version 5", where));
   const MatFile mat(Mat_Open(source.c_str(), MAT_ACC_RDONLY));
-  if (!mat) throw InputError(fmt::format("{}: not a MATLAB file", where));
+  if (!mat) throw InputError(fmt::format("{}: a damaged MATLAB file", where));
   const Variable x = describe(mat.get(), "X", where);
   const std::size_t images = check_images(*x, where);
+  // Compression makes nothing smaller than this, so that memory is never taken for what cannot be there.
+  constexpr std::size_t most_compression = 1100;
+  if (images * channels * side * side / most_compression > std::filesystem::file_size(source))
+    throw InputError(fmt::format("{}: X is cut short", where));
   std::vector<int> labels = read_labels(mat.get(), images, where);
   read_data(mat.get(), x.get(), images * channels * side * side, where);
   return Dataset(fmt::format("svhn {}", file), {channels, side, side}, digits,
