@@ -118,10 +118,11 @@ RgbImage resized_centre(const RgbImage& image, Index size) {
 Crop draw_resized_crop(Index height, Index width, RandomStream& random) {
   constexpr double least_ratio = 3.0 / 4, largest_ratio = 4.0 / 3;
   const double area = static_cast<double>(height) * static_cast<double>(width);
-  const double log_least = log_rounded(least_ratio), log_largest = log_rounded(largest_ratio);
+  const double log_least = log_rounded(static_cast<float>(least_ratio)),
+               log_largest = log_rounded(static_cast<float>(largest_ratio));
   for (int attempt = 0; attempt < 10; ++attempt) {
     const double part = area * random.uniform(0.08, 1);
-    const double ratio = exp_rounded(random.uniform(log_least, log_largest));
+    const double ratio = exp_rounded(static_cast<float>(random.uniform(log_least, log_largest)));
     const Index w = round_half_even(std::sqrt(part * ratio)), h = round_half_even(std::sqrt(part / ratio));
     if (w < 1 || w > width || h < 1 || h > height) continue;
     const auto top = static_cast<Index>(random.below(static_cast<std::uint64_t>(height - h + 1)));

@@ -26,9 +26,9 @@ RgbImage resize(const RgbImage& image, Index height, Index width);
 RgbImage resized_centre(const RgbImage& image, Index size);
 
 /// For training (torchvision's RandomResizedCrop): ten times, an area uniform on [0.08, 1] of the image's and
-/// a ratio of sides log-uniform on [3/4, 4/3] are drawn, in this order, until the rectangle (sides rounded
-/// half to even) fits; then its top and left, uniformly. If none fits, the largest rectangle in the middle
-/// whose ratio is within the bounds.
+/// a ratio of sides log-uniform on [3/4, 4/3] (its log and exp in binary32) are drawn, in this order, until
+/// the rectangle (sides rounded half to even) fits; then its top and left, uniformly. If none fits, the
+/// largest rectangle in the middle whose ratio is within the bounds.
 Crop draw_resized_crop(Index height, Index width, RandomStream& random);
 
 }  // namespace gradzone
