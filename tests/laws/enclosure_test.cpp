@@ -1,10 +1,10 @@
 // The balls of the reference evaluation contain the exact values: logits, loss and every gradient entry under
 // every choice, on random networks with ties, zeros and far apart exponents.
 #include <gtest/gtest.h>
-#include <mpfr.h>
 
 #include <cstdlib>
 
+#include "../support/decimal_ball.hpp"
 #include "../support/exact_oracle.hpp"
 #include "../support/random_net.hpp"
 #include "../support/small_graphs.hpp"
@@ -34,19 +34,6 @@ Rational radius(const Ball& ball) {
 
 bool contains(const Ball& ball, const Rational& x) {
   return ball.rad.is_infinite() || abs(midpoint(ball) - x) <= radius(ball);
-}
-
-/// The same to 300 digits: exponentials of large logits have exponents that no Rational should be built from.
-Decimal decimal_midpoint(const Ball& ball) {
-  Decimal out;
-  mpfr_set(out.backend().data(), ball.mid.get(), MPFR_RNDN);
-  return out;
-}
-
-Decimal decimal_radius(const Ball& ball) {
-  Decimal out(ball.rad.mantissa());
-  mpfr_mul_2si(out.backend().data(), out.backend().data(), static_cast<long>(ball.rad.exponent()), MPFR_RNDU);
-  return out;
 }
 
 /// Containment of a number known to about 290 digits relative to `scale`.

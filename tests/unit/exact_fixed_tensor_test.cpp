@@ -42,7 +42,7 @@ Integer half_units_off(const Integer& x, const FixedTensor& t, Index i) {
 
 void expect_in_range(const FixedTensor& t) {
   EXPECT_TRUE(support::balanced(t, t.limbs, 0));
-  for (Index i = 0; i < t.size(); ++i) EXPECT_LT(std::fabs(t.scaled(i)), 0.49 * (1 + 0x1p-50));
+  for (Index i = 0; i < t.size(); ++i) EXPECT_LT(t.magnitude(i), 0.49 * (1 + 0x1p-50));
 }
 
 double random_double(RandomStream& random, int lowest, int highest) {
@@ -76,8 +76,9 @@ TEST(FixedTensor, holds_doubles_exactly_in_the_fewest_limbs) {
       EXPECT_EQ(number(f, i), number(t[i])) << t[i];
       EXPECT_EQ(f.sign(i), t[i] > 0 ? 1 : t[i] < 0 ? -1 : 0);
       const int e = f.exponent[static_cast<std::size_t>(i / 100)];
-      const double scaled = std::ldexp(t[i], -e);
-      EXPECT_LE(std::fabs(f.scaled(i) - scaled), 0x1p-51 * std::fabs(scaled) + 0x1p-1073);
+      const double least = t[i] == 0 ? 0 : FixedTensor::least_magnitude,
+                   scaled = std::max(std::fabs(std::ldexp(t[i], -e)), least);
+      EXPECT_LE(std::fabs(f.magnitude(i) - scaled), 0x1p-51 * scaled);
     }
     const std::int64_t* last = f.plane(f.limbs - 1);
     EXPECT_TRUE(f.limbs == 1 || std::any_of(last, last + f.size(), [](std::int64_t d) { return d != 0; }))
@@ -230,12 +231,21 @@ TEST(FixedTensor, rounds_a_carry_through_all_digits) {
 TEST(FixedTensor, of_zeros_is_zero_in_any_unit) {
   FixedTensor t(Shape{2, 3}, 2, 2);
   EXPECT_EQ(t.sign(0), 0);
-  EXPECT_EQ(t.scaled(0), 0);
+  EXPECT_EQ(t.magnitude(0), 0);
   std::uint8_t inexact[6] = {1, 1, 1, 1, 1, 1};
   const FixedTensor r = rescale(t, 3, {3000, -3000}, inexact);
   EXPECT_EQ(std::count(r.digits.begin(), r.digits.end(), 0), 18);
   EXPECT_EQ(std::count(inexact, inexact + 6, 0), 6);
   EXPECT_EQ(fixed_from_doubles(Tensor<double>({2, 3}), 2, 5, nullptr).limbs, 1);
+}
+
+TEST(FixedTensor, magnitude_is_zero_for_zeros_only) {
+  for (int limbs = 1; limbs <= most_limbs; ++limbs) {
+    FixedTensor t(Shape{1, 2}, limbs, 1);
+    t.plane(limbs - 1)[0] = -1;
+    EXPECT_EQ(t.magnitude(0), std::max(std::ldexp(1.0, -limb_bits * limbs), FixedTensor::least_magnitude));
+    EXPECT_EQ(t.magnitude(1), 0);
+  }
 }
 
 TEST(FixedTensor, sign_is_that_of_the_first_digit_that_is_not_zero) {
@@ -249,7 +259,7 @@ TEST(FixedTensor, sign_is_that_of_the_first_digit_that_is_not_zero) {
   EXPECT_EQ(t.sign(0), 1);
   EXPECT_EQ(t.sign(1), -1);
   EXPECT_EQ(t.sign(2), 1);
-  EXPECT_EQ(t.scaled(1), -0x1p-156);
+  EXPECT_EQ(t.magnitude(1), 0x1p-156);
   for (Index i = 0; i < 3; ++i) EXPECT_EQ(t.sign(i), number(t, i).sign());
 }
 

@@ -19,14 +19,14 @@ struct Size {
 };
 
 Size midpoint_size(const ParameterGradient& v, Index i) {
-  return {std::fabs(v.mid.scaled(i)), v.mid.exponent[0]};
+  return {v.mid.magnitude(i), v.mid.exponent[0]};
 }
 
 /// |midpoint| + radius, a little too large.
 Size upper_size(const ParameterGradient& v, Index i) {
   const int unit = v.mid.exponent[0];
   const double radius = scaled_bound(v.radius_of(i), v.radius_exponent - unit);
-  return {(std::fabs(v.mid.scaled(i)) + radius) * slack, unit};
+  return {(v.mid.magnitude(i) + radius) * slack, unit};
 }
 
 /// Bounds of |x| over the interval, rounded outwards.
@@ -50,8 +50,9 @@ class Comparison {
       const Size upper = upper_size(difference, i);
       if (largest < upper) largest = upper;
     }
-    // Only entries that come close to the largest can decide the bounds.
-    const Size close{largest.value * (1 - 0x1p-18), largest.exponent};
+    // Only entries that come close to the largest can decide the bounds. Where all are so small that sizes
+    // were raised to what a double holds, every entry is looked at.
+    const Size close{largest.value > 0x1p-400 ? largest.value * (1 - 0x1p-18) : 0, largest.exponent};
     for (Index i = 0; i < size; ++i) {
       const Size mid = midpoint_size(difference, i);
       if (largest.value == 0 || upper_size(difference, i) < close) {

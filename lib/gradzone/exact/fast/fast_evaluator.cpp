@@ -27,7 +27,7 @@ using KeptPass = ForwardPass<FixedField>;
 /// Whether every tensor has `bits` correct bits relative to its largest entry.
 bool reaches(const FixedGradient& gradient, int bits) {
   return std::all_of(gradient.begin(), gradient.end(), [&](const ParameterGradient& g) {
-    return g.empty() || relative_radius(g) <= std::ldexp(1.0, -bits);
+    return g.empty() || log2_relative_radius(g) <= -bits;
   });
 }
 

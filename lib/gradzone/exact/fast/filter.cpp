@@ -121,8 +121,8 @@ DoubleValues DoubleField::apply(const SparseMap& map, const Values& x, const Pix
         const Approximation& w = weights[static_cast<std::size_t>(weight)];
         const double value = x.mid[source], r = x.radii.entry[static_cast<std::size_t>(source)];
         sum = exact ? value : std::fma(w.mid, value, sum);
-        size += std::fabs(w.mid * value);
-        error += (std::fabs(w.mid) + w.radius) * r + w.radius * std::fabs(value);
+        size += product_of(std::fabs(w.mid), std::fabs(value));
+        error += product_of(std::fabs(w.mid) + w.radius, r) + product_of(w.radius, std::fabs(value));
       }
       y.mid[i] = sum;
       // last - first fused steps, each of relative error 2^-53 or an underflow

@@ -145,7 +145,7 @@ ChannelNorms channel_norms(const Extent& x, const std::vector<int>& exponents, V
     for (Index n = 0; n < x.images; ++n) {
       const double unit = scaled_bound(1, exponents[static_cast<std::size_t>(n)] - out.exponent);
       for (Index i = (n * x.channels + c) * x.area(); i < (n * x.channels + c + 1) * x.area(); ++i) {
-        const double v = std::fabs(value(i)) * unit;
+        const double v = value(i) * unit;
         sum += v == 0 ? 0 : std::max(v * v, 0x1p-900);
       }
     }
@@ -155,7 +155,7 @@ ChannelNorms channel_norms(const Extent& x, const std::vector<int>& exponents, V
 }
 
 ChannelNorms value_norms(const FixedValues& v) {
-  return channel_norms(v.extent(), v.mid.exponent, [&](Index i) { return v.mid.scaled(i); });
+  return channel_norms(v.extent(), v.mid.exponent, [&](Index i) { return v.mid.magnitude(i); });
 }
 ChannelNorms error_norms(const FixedValues& v) {
   std::vector<int> exponents;
@@ -180,8 +180,11 @@ class ProductErrors {
     if (any(x_error_)) units.push_back(dy_.exponent + x_error_.exponent);
     if (any(dy_error_)) units.push_back(dy_error_.exponent + x_.exponent);
     if (any(x_error_) && any(dy_error_)) units.push_back(dy_error_.exponent + x_error_.exponent);
-    exponent_ = units.empty() ? 0 : *std::max_element(units.begin(), units.end());
+    exact_ = units.empty();
+    exponent_ = exact_ ? 0 : *std::max_element(units.begin(), units.end());
   }
+  /// Whether neither operand has errors.
+  bool exact() const { return exact_; }
   int exponent() const { return exponent_; }
   /// Whether one factor is certainly zero throughout: nothing is multiplied, nothing rounded.
   bool vanishes(Index o, Index c) const {
@@ -197,11 +200,11 @@ class ProductErrors {
  private:
   double term(const ChannelNorms& a, Index i, const ChannelNorms& b, Index j) const {
     const double product = a.of[static_cast<std::size_t>(i)] * b.of[static_cast<std::size_t>(j)];
-    return product == 0 ? 0
-                        : std::max(product, 0x1p-900) * scaled_bound(1, a.exponent + b.exponent - exponent_);
+    return product == 0 ? 0 : product_of(product, scaled_bound(1, a.exponent + b.exponent - exponent_));
   }
 
   ChannelNorms dy_, x_, dy_error_, x_error_;
+  bool exact_ = false;
   int exponent_ = 0;
 };
 
@@ -221,7 +224,9 @@ ParameterGradient weight_gradient(const LinearLayer& layer, const FixedValues& x
   out.group = layer.op.window.kernel_h * layer.op.window.kernel_w;
   const ProductErrors errors(dy, x);
   const int place = out.mid.exponent[0] - limb_bits * out.mid.limbs;
-  out.radius_exponent = error == 0 ? errors.exponent() : std::max(errors.exponent(), place);
+  out.radius_exponent = error == 0       ? errors.exponent()
+                        : errors.exact() ? place
+                                         : std::max(errors.exponent(), place);
   const double factor = scaled_bound(1, errors.exponent() - out.radius_exponent),
                rounding = scaled_bound(error, place - out.radius_exponent);
   out.radius.resize(static_cast<std::size_t>(channels * in));
@@ -253,7 +258,7 @@ namespace {
 /// |number i| error unit: 0 only where the number or the error is, not where the product underflows.
 double times_error(const FixedTensor& v, Index i, double error, double unit) {
   if (error == 0 || v.sign(i) == 0) return 0;
-  return std::max(std::fabs(v.scaled(i)) * error * unit, 0x1p-450);
+  return std::max(v.magnitude(i) * error * unit, 0x1p-450);
 }
 
 }  // namespace

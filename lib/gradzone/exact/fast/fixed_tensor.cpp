@@ -71,14 +71,15 @@ int FixedTensor::sign(Index i) const {
   return 0;
 }
 
-double FixedTensor::scaled(Index i) const {
+double FixedTensor::magnitude(Index i) const {
   // Four digits from the first that is not zero: the others are below an ulp.
   int first = 0;
   while (first < limbs && plane(first)[i] == 0) ++first;
+  if (first == limbs) return 0;
   double sum = 0;
   for (int l = std::min(limbs, first + 4) - 1; l >= first; --l)
     sum = sum * 0x1p-52 + static_cast<double>(plane(l)[i]);
-  return std::ldexp(sum, -limb_bits * (first + 1));
+  return std::max(std::fabs(std::ldexp(sum, -limb_bits * (first + 1))), least_magnitude);
 }
 
 namespace {

@@ -37,8 +37,10 @@ struct FixedTensor {
   const std::int64_t* plane(int l) const { return digits.data() + l * entries; }
   /// -1, 0, 1 of the number itself (not of what an enclosure around it contains).
   int sign(Index i) const;
-  /// The nearest double to entry i in units of 2^exponent, up to 2 units of its last place. In (-0.51, 0.51).
-  double scaled(Index i) const;
+  /// |entry i| in units of 2^exponent, up to 2 units of its last place. 0 for zeros only: what
+  /// lies below `least_magnitude` is raised to it, so that a bound built on it never vanishes.
+  double magnitude(Index i) const;
+  static constexpr double least_magnitude = 0x1p-450;
 };
 
 /// Sums of products before rounding: as a FixedTensor, but with limbs + 1 digit planes that are not balanced

@@ -424,7 +424,7 @@ FixedValues fixed_values(const Shape& shape, const std::vector<MpfrInterval>& en
         // Exponentials may be smaller than any exponent of ours: what is rounded to 0 stays in the radius.
         if (mpfr_regular_p(end->get()))
           exponent = std::max(exponent,
-                              static_cast<int>(std::max<mpfr_exp_t>(mpfr_get_exp(end->get()), smallest)) + 2);
+                              static_cast<int>(std::clamp(mpfr_get_exp(end->get()), smallest, largest)) + 2);
       }
     if (exponent == std::numeric_limits<int>::min()) exponent = 0;
     out.mid.exponent[at] = exponent;

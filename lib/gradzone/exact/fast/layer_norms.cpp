@@ -75,7 +75,7 @@ LayerNorms layer_norms(const Tensor<double>& weight) {
         const Index at = (o * in + c) * kernel + k;
         const double w = std::ldexp(weight[at], -norms.exponent);
         // Weights below 2^-450 of the largest are raised to that: a larger weight has a larger norm.
-        const double v = w == 0 ? 0 : std::copysign(std::max(std::fabs(w), 0x1p-450), w);
+        const double v = weight[at] == 0 ? 0 : std::max(std::fabs(w), 0x1p-450);
         norms.row[static_cast<std::size_t>(o)] += v * v;
         norms.column[static_cast<std::size_t>(c)] += v * v;
         norms.frobenius += v * v;

@@ -20,9 +20,10 @@ struct LayerNorms {
 };
 LayerNorms layer_norms(const Tensor<double>& weight);
 
-/// An upper bound of the spectral norm of a rows x columns matrix (row-major, entries at most 1 in absolute
-/// value): ||A||^2 = ||G||, G = A A^T, and ||G||_2 <= ||G||_inf for the symmetric G; G itself is bounded so
-/// `squarings` times more. The rounding of G, at most gamma_k ||a_i|| ||a_j|| per entry, adds gamma_k
+/// An upper bound of the spectral norm of a rows x columns matrix (row-major; entries at most 1 in absolute
+/// value, the largest not far below, so that what underflows is nothing beside it): ||A||^2 = ||G||, G = A
+/// A^T, and ||G||_2 <= ||G||_inf for the symmetric G; G itself is bounded so `squarings` times more. The
+/// rounding of G, at most gamma_k ||a_i|| ||a_j|| per entry, adds gamma_k
 /// ||A||_F^2 to the norm.
 double spectral_bound(const Tensor<double>& matrix, int squarings);
 

@@ -25,9 +25,9 @@ ParameterGradient from_values(FixedValues v, const Shape& shape) {
 
 }  // namespace
 
-double relative_radius(const ParameterGradient& g) {
+double log2_relative_radius(const ParameterGradient& g) {
   const double radius = *std::max_element(g.radius.begin(), g.radius.end());
-  if (radius == 0) return 0;
+  if (radius == 0) return -no_bound;
   // The first plane that is not all zeros has the largest entries.
   for (int l = 0; l < g.mid.limbs; ++l) {
     const std::int64_t* plane = g.mid.plane(l);
@@ -36,7 +36,8 @@ double relative_radius(const ParameterGradient& g) {
     if (largest == 0) continue;
     // Digits below may take away half a unit and a little.
     const double mid = static_cast<double>(largest) - 0.51;
-    return bound(std::ldexp(radius / mid, g.radius_exponent - g.mid.exponent[0] + limb_bits * (l + 1)));
+    // slack is far more than what the logarithm rounds
+    return std::log2(radius / mid * slack) + (g.radius_exponent - g.mid.exponent[0] + limb_bits * (l + 1));
   }
   return no_bound;
 }

@@ -18,9 +18,9 @@ struct ParameterGradient {
   double radius_of(Index i) const { return radius[static_cast<std::size_t>(i / group)]; }
 };
 
-/// The largest radius divided by the largest midpoint, as a bound; 0 for exact zeros, infinite where only the
-/// midpoints vanish.
-double relative_radius(const ParameterGradient& g);
+/// log2 of the largest radius divided by the largest midpoint, as a bound; -infinity where there is no error,
+/// infinity where only the midpoints vanish.
+double log2_relative_radius(const ParameterGradient& g);
 MpfrInterval interval_of(const ParameterGradient& g, Index i);
 /// -1, 0 or 1, if the enclosure is certain of it.
 Certain<int> sign(const ParameterGradient& g, Index i);

@@ -11,6 +11,7 @@
 // kept above 2^-450, so that their squares do not underflow.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -29,6 +30,12 @@ inline double bound(double computed) {
   if (computed == 0) return 0;
   if (computed < 0x1p-450) return 0x1p-450;
   return computed >= 0x1p-450 ? computed * slack : no_bound;
+}
+
+/// a b of two bounds: 0 only where one of them is, not where the product underflows.
+inline double product_of(double a, double b) {
+  const double product = a * b;
+  return a == 0 || b == 0 ? product : std::max(product, 0x1p-450);
 }
 
 /// [N, c, h, w], a vector being an image of one pixel.

@@ -157,7 +157,7 @@ class WeightedSum {
       any_cut |= multiply(digits_[w].data(), used_[w], x.data(), x_.mid.limbs, limbs_, product.data());
       for (std::size_t l = 0; l < static_cast<std::size_t>(sums_.planes); ++l) sum[l] += product[l];
       const double r = x_.radii.entry[static_cast<std::size_t>(term.source)];
-      error += (r == 0 ? 0 : size_[w] * r * from_x) + weights_.radii.entry[w] * from_weights;
+      error += (r == 0 ? 0 : product_of(size_[w] * r, from_x)) + weights_.radii.entry[w] * from_weights;
     }
     for (int l = 0; l < sums_.planes; ++l) sums_.plane(l)[i] = sum[static_cast<std::size_t>(l)];
     cut[at] = any_cut;
