@@ -1,5 +1,10 @@
 // Data sets other than MNIST, and gradzone data fetch.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "cli/cli_test.hpp"
 #include "support/http_server.hpp"
@@ -83,6 +88,27 @@ TEST_F(CliDataSets, FetchRefusesWhatIsNotThePublishedFile) {
   outcome = run({"data", "fetch", "imagenet"});
   EXPECT_EQ(outcome.exit_code, 2);
   expect_one_line(outcome.err, {"imagenet", "svhn"});
+}
+
+TEST_F(CliDataSets, AnInterruptedOrKilledFetchContinues) {
+  const fs::path part = path("cifar100") / "cifar-100-binary.tar.gz.part";
+  for (const int signal : {SIGINT, SIGKILL}) {
+    support::HttpServer server;
+    server.serve("cifar-100-binary.tar.gz", Bytes(1000000, 'x'));
+    server.break_after = 300000;
+    server.stall = true;
+    const std::uintmax_t before = fs::exists(part) ? fs::file_size(part) : 0;
+    Process fetch({"data", "fetch", "cifar100", "--to", path("cifar100").string(), "--from", server.url()});
+    for (int k = 0; k < 3000 && (!fs::exists(part) || fs::file_size(part) < before + 300000); ++k)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    fetch.send(signal);
+    const Outcome outcome = fetch.wait();
+    EXPECT_EQ(fs::file_size(part), before + 300000);
+    EXPECT_EQ(server.requests().back(), fmt::format("cifar-100-binary.tar.gz {}", before));
+    if (signal != SIGINT) continue;
+    EXPECT_EQ(outcome.exit_code, 4);
+    expect_one_line(outcome.err, {"cifar-100-binary.tar.gz", "the same command continues"});
+  }
 }
 
 TEST_F(CliDataSets, TheRealMnistIsFetchedInPieces) {

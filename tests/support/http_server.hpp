@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -35,6 +36,7 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
   ~HttpServer() {
+    stall = false;
     ::shutdown(listener_, SHUT_RDWR);
     thread_.join();
     ::close(listener_);
@@ -49,6 +51,8 @@ class HttpServer {
   std::atomic<bool> ignore_ranges = false;
   /// Closes the connection after this many bytes of each answer's content; negative: never.
   std::atomic<long> break_after = -1;
+  /// Says nothing more after break_after, but does not close the connection either.
+  std::atomic<bool> stall = false;
   /// "NAME FIRST" of every request so far, FIRST being the first byte asked for.
   std::vector<std::string> requests() {
     const std::lock_guard lock(mutex_);
@@ -71,6 +75,7 @@ class HttpServer {
         if (n <= 0) break;
         done += static_cast<std::size_t>(n);
       }
+      while (stall) std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   }
 
