@@ -18,11 +18,12 @@ namespace {
 
 using TensorsByName = std::map<std::string, const NamedTensor*, std::less<>>;
 
-/// Every tensor that is a parameter, that is, without batch norm's step counters.
+/// Every tensor that is a parameter: neither batch norm's step counters nor what a trainer keeps beside.
 TensorsByName tensors_by_name(const Checkpoint& checkpoint) {
   TensorsByName out;
   for (const NamedTensor& t : checkpoint.tensors) {
-    if (!t.name.ends_with(".num_batches_tracked")) out.emplace(t.name, &t);
+    if (!t.name.ends_with(".num_batches_tracked") && !t.name.starts_with(optimiser_prefix))
+      out.emplace(t.name, &t);
   }
   return out;
 }
@@ -100,21 +101,6 @@ std::string unusable(const NamedTensor& tensor) {
   return {};
 }
 
-StoredType stored_type(FormatId format) {
-  switch (format) {
-    case FormatId::fp64:
-      return StoredType::f64;
-    case FormatId::fp32:
-      return StoredType::f32;
-    case FormatId::fp16:
-    case FormatId::fp16_strict:
-      return StoredType::f16;
-    case FormatId::bf16:
-      return StoredType::bf16;
-  }
-  return StoredType::f64;
-}
-
 }  // namespace
 
 ModelSpec parse_model_spec(std::string_view text) {
@@ -157,6 +143,21 @@ Parameters parameters_for(const Graph& graph, const Checkpoint& checkpoint, cons
 
 std::optional<std::string> recognise_net(const Checkpoint& checkpoint) {
   return recognise(tensors_by_name(checkpoint));
+}
+
+StoredType stored_type(FormatId format) {
+  switch (format) {
+    case FormatId::fp64:
+      return StoredType::f64;
+    case FormatId::fp32:
+      return StoredType::f32;
+    case FormatId::fp16:
+    case FormatId::fp16_strict:
+      return StoredType::f16;
+    case FormatId::bf16:
+      return StoredType::bf16;
+  }
+  return StoredType::f64;
 }
 
 Checkpoint checkpoint_of(const Graph& graph, const Parameters& parameters, FormatId format) {
