@@ -115,6 +115,18 @@ Dataset load_dataset(std::string_view spec, std::string_view split, std::uint64_
       fmt::format("unknown data set \"{}\": write mnist:FOLDER, cifar10:PATH, glyphs or glyphs:COUNT", spec));
 }
 
+void check_data_fits(const Graph& graph, const Dataset& data) {
+  if (data.image_shape() != graph.input_shape()) {
+    throw InputError(fmt::format("{} has images of shape {}, but {} takes {}", data.name(),
+                                 to_string(data.image_shape()), graph.name(),
+                                 to_string(graph.input_shape())));
+  }
+  if (data.classes() > graph.classes()) {
+    throw InputError(fmt::format("{} has {} classes, but {} has {} logits", data.name(), data.classes(),
+                                 graph.name(), graph.classes()));
+  }
+}
+
 std::vector<Index> sample_order(Index size, bool shuffle, std::uint64_t seed) {
   if (shuffle) {
     RandomStream random(seed, "sample order");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gradzone/base/tensor.hpp"
+#include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 
 namespace gradzone {
@@ -59,6 +60,9 @@ class Dataset {
 /// "glyphs:COUNT" (data/glyphs.hpp); `split` is "train" or "test". The seed draws the glyphs; files do not
 /// depend on it. Throws UsageError for other texts, InputError for bad files.
 Dataset load_dataset(std::string_view spec, std::string_view split, std::uint64_t seed);
+
+/// Throws InputError unless the network takes the data set's images and has a logit for each of its classes.
+void check_data_fits(const Graph& graph, const Dataset& data);
 
 /// The order in which a run visits `size` images: 0, 1, 2, ... or a permutation that depends on the seed
 /// alone.

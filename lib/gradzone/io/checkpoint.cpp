@@ -101,6 +101,24 @@ std::string unusable(const NamedTensor& tensor) {
   return {};
 }
 
+/// The tensors of a checkpoint that fits the graph.
+TensorsByName matched_tensors(const Graph& graph, const Checkpoint& checkpoint, const std::string& where) {
+  TensorsByName tensors = tensors_by_name(checkpoint);
+  if (const std::string what = mismatch(graph, tensors); !what.empty()) {
+    const auto other = recognise(tensors);
+    throw InputError(fmt::format("{}: does not fit {}: {}{}", where, graph.name(), what,
+                                 other ? fmt::format("; it looks like {}", *other) : ""));
+  }
+  return tensors;
+}
+
+Parameters in_order_of(const Graph& graph, const TensorsByName& tensors) {
+  Parameters out;
+  out.reserve(graph.parameters().size());
+  for (const ParameterSpec& spec : graph.parameters()) out.push_back(tensors.find(spec.name)->second->values);
+  return out;
+}
+
 }  // namespace
 
 ModelSpec parse_model_spec(std::string_view text) {
@@ -123,22 +141,17 @@ ModelSpec parse_model_spec(std::string_view text) {
 }
 
 Parameters parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where) {
-  const TensorsByName tensors = tensors_by_name(checkpoint);
-  if (const std::string what = mismatch(graph, tensors); !what.empty()) {
-    const auto other = recognise(tensors);
-    throw InputError(fmt::format("{}: does not fit {}: {}{}", where, graph.name(), what,
-                                 other ? fmt::format("; it looks like {}", *other) : ""));
-  }
-  Parameters out;
-  out.reserve(graph.parameters().size());
+  const TensorsByName tensors = matched_tensors(graph, checkpoint, where);
   for (const ParameterSpec& spec : graph.parameters()) {
-    const NamedTensor& tensor = *tensors.find(spec.name)->second;
-    if (const std::string what = unusable(tensor); !what.empty()) {
+    if (const std::string what = unusable(*tensors.find(spec.name)->second); !what.empty()) {
       throw InputError(fmt::format("{}: tensor {}: {}", where, spec.name, what));
     }
-    out.push_back(tensor.values);
   }
-  return out;
+  return in_order_of(graph, tensors);
+}
+
+Parameters stored_parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where) {
+  return in_order_of(graph, matched_tensors(graph, checkpoint, where));
 }
 
 std::optional<std::string> recognise_net(const Checkpoint& checkpoint) {

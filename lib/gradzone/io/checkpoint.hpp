@@ -38,6 +38,9 @@ StoredType stored_type(FormatId format);
 /// negative variance.
 Parameters parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where);
 
+/// The same whatever the values are: a training that has diverged is continued, too.
+Parameters stored_parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where);
+
 /// The name of the known network whose parameters these are, names and shapes, if there is one.
 std::optional<std::string> recognise_net(const Checkpoint& checkpoint);
 
