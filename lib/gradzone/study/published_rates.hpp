@@ -9,8 +9,8 @@
 
 namespace gradzone {
 
-/// `data` is a data set as for load_dataset, of which the kind counts ("mnist", "cifar10", "svhn"). Nothing where
-/// the paper has no rate: it has them for fp16 and fp32.
+/// `data` is a data set as for load_dataset, of which the kind counts ("mnist", "cifar10", "svhn"). Nothing
+/// where the paper has no rate: it has them for fp16 and fp32.
 std::optional<double> published_rate(std::string_view net, std::string_view data, OptimiserKind optimiser,
                                      FormatId format);
 

@@ -35,7 +35,8 @@ class Metadata {
   const std::string& text(const std::string& key) const {
     const auto it = entries_.find(key);
     if (it == entries_.end()) {
-      throw InputError(fmt::format("{}: not the checkpoint of a training: its metadata lacks \"{}\"", where_, key));
+      throw InputError(
+          fmt::format("{}: not the checkpoint of a training: its metadata lacks \"{}\"", where_, key));
     }
     return it->second;
   }
@@ -70,7 +71,8 @@ Checkpoint checkpoint_of(const Graph& graph, FormatId format, const RunState& st
   const double steps = static_cast<double>(state.trainer.steps);
   for (const Node& node : graph.nodes()) {
     if (!std::holds_alternative<BatchNorm>(node.op)) continue;
-    out.tensors.push_back({node.name + ".num_batches_tracked", StoredType::i64, Tensor<double>(Shape{}, steps)});
+    out.tensors.push_back(
+        {node.name + ".num_batches_tracked", StoredType::i64, Tensor<double>(Shape{}, steps)});
   }
   for (const auto& [name, values] : state.trainer.optimiser) {
     out.tensors.push_back({std::string(optimiser_prefix) + name, stored_type(format), with_one_nan(values)});
@@ -90,7 +92,8 @@ Checkpoint checkpoint_of(const Graph& graph, FormatId format, const RunState& st
   return out;
 }
 
-RunState run_state(const Graph& graph, FormatId format, const Checkpoint& checkpoint, const std::string& where) {
+RunState run_state(const Graph& graph, FormatId format, const Checkpoint& checkpoint,
+                   const std::string& where) {
   RunState out;
   const Metadata m(checkpoint, where);
   out.trainer.parameters = stored_parameters_for(graph, checkpoint, where);
@@ -103,7 +106,8 @@ RunState run_state(const Graph& graph, FormatId format, const Checkpoint& checkp
   out.trainer.steps = m.count<Index>("steps");
   out.epoch = m.count<int>("epoch");
   out.step = m.count<Index>("epoch_step");
-  out.score = {m.number<double>("epoch_loss"), m.count<Index>("epoch_correct"), m.count<Index>("epoch_images")};
+  out.score = {m.number<double>("epoch_loss"), m.count<Index>("epoch_correct"),
+               m.count<Index>("epoch_images")};
   if (m.has("non_finite_layer")) {
     out.non_finite = NonFinite{m.count<int>("non_finite_epoch"), m.count<Index>("non_finite_step"),
                                m.text("non_finite_layer")};
@@ -123,12 +127,14 @@ SavedRun::SavedRun(std::filesystem::path file, const Graph& graph, FormatId form
   for (const auto& [key, value] : identity_) {
     const auto it = checkpoint.metadata.find(key);
     if (it != checkpoint.metadata.end() && it->second == value) continue;
-    throw InputError(fmt::format("{}: the checkpoint of another training: its {} is {}, not {}", file_.string(), key,
+    throw InputError(fmt::format("{}: the checkpoint of another training: its {} is {}, not {}",
+                                 file_.string(), key,
                                  it == checkpoint.metadata.end() ? "missing" : it->second, value));
   }
   RunState state = run_state(graph_, format_, checkpoint, file_.string());
   if (state.step >= run_.steps_per_epoch())
-    throw InputError(fmt::format("{}: step {} of an epoch of {}", file_.string(), state.step, run_.steps_per_epoch()));
+    throw InputError(
+        fmt::format("{}: step {} of an epoch of {}", file_.string(), state.step, run_.steps_per_epoch()));
   try {
     run_.restore(state);
   } catch (const InputError& error) {

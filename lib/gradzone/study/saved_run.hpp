@@ -1,5 +1,5 @@
-// SavedRun: a training run that lives in a checkpoint file, so that it can be killed at any moment and continued
-// to the same bytes.
+// SavedRun: a training run that lives in a checkpoint file, so that it can be killed at any moment and
+// continued to the same bytes.
 #pragma once
 
 #include <chrono>
@@ -16,10 +16,10 @@ namespace gradzone {
 
 /// What a training that is under way tells of itself.
 struct TrainProgress {
-  std::string unit;                   ///< which of several runs
-  int epoch = 0, epochs = 0;          ///< from 1, of how many
-  double loss = 0, accuracy = 0;      ///< of the epoch so far, on the training images
-  std::int64_t images = 0, total = 0; ///< seen so far, of all runs together
+  std::string unit;                    ///< which of several runs
+  int epoch = 0, epochs = 0;           ///< from 1, of how many
+  double loss = 0, accuracy = 0;       ///< of the epoch so far, on the training images
+  std::int64_t images = 0, total = 0;  ///< seen so far, of all runs together
 };
 
 struct TrainWatch {
@@ -34,21 +34,22 @@ struct RunHooks {
 };
 
 /// The checkpoint of a run: parameters under their names (gradzone audit takes it as a model), then batch
-/// norms' num_batches_tracked and the optimiser's state ("optimiser." before each name); counters are metadata.
-/// NaNs are written as the one positive quiet NaN.
+/// norms' num_batches_tracked and the optimiser's state ("optimiser." before each name); counters are
+/// metadata. NaNs are written as the one positive quiet NaN.
 Checkpoint checkpoint_of(const Graph& graph, FormatId format, const RunState& state);
 /// Reads it back. Throws InputError naming `where` if something is missing or of the wrong shape.
-RunState run_state(const Graph& graph, FormatId format, const Checkpoint& checkpoint, const std::string& where);
+RunState run_state(const Graph& graph, FormatId format, const Checkpoint& checkpoint,
+                   const std::string& where);
 
 class SavedRun {
  public:
-  /// Continues from `file` if it is there. `identity` is written into the metadata; a file with other entries is
-  /// refused as an InputError.
+  /// Continues from `file` if it is there. `identity` is written into the metadata; a file with other entries
+  /// is refused as an InputError.
   SavedRun(std::filesystem::path file, const Graph& graph, FormatId format, TrainingRun run,
            std::map<std::string, std::string> identity);
 
-  /// Trains to the end of the epoch under way, saving once a minute. When a stop is requested it saves and throws
-  /// InterruptedError. The end of the epoch is the caller's to save, after what depends on its record.
+  /// Trains to the end of the epoch under way, saving once a minute. When a stop is requested it saves and
+  /// throws InterruptedError. The end of the epoch is the caller's to save, after what depends on its record.
   EpochRecord epoch(const RunHooks& hooks, const std::function<void(const TrainingRun&)>& after_step,
                     const std::stop_token& stop);
   /// Writes the file, atomically.

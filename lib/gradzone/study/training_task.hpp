@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <string>
 
 #include "gradzone/data/dataset.hpp"
@@ -35,8 +35,8 @@ struct LoadedTask {
   /// Throws UsageError or InputError.
   explicit LoadedTask(TrainingTask task);
 
-  /// Run r takes weights, orders and augmentation from the seed `seed + r` alone: all configurations share them.
-  /// The result refers to this task's data.
+  /// Run r takes weights, orders and augmentation from the seed `seed + r` alone: all configurations share
+  /// them. The result refers to this task's data.
   TrainingRun run(const TrainUnit& unit, double learning_rate) const;
   /// What identifies it, for a study's configuration.
   Json identity() const;
@@ -45,11 +45,6 @@ struct LoadedTask {
   Graph graph;
   Dataset train_set, test_set;
 };
-
-/// Makes sure that `folder` holds this study or is free for it, and writes `file` there with the configuration: a
-/// JSON object with the keys that AuditResults names. Throws UsageError with the differences if it holds one with
-/// another configuration.
-void claim_folder(const std::filesystem::path& folder, const std::string& file, const Json& configuration);
 
 /// Runs `work` on `threads` threads (0: all).
 void on_threads(int threads, const std::function<void()>& work);

@@ -12,8 +12,8 @@ std::string TrainUnit::name() const {
 
 std::string trace_csv(const std::vector<TraceRow>& rows) {
   CsvWriter out;
-  for (const char* column : {"run", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "beta",
-                             "form", "format", "lr"}) {
+  for (const char* column : {"run", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
+                             "beta", "form", "format", "lr"}) {
     out.cell(column);
   }
   out.end_row();
@@ -36,9 +36,9 @@ std::string trace_csv(const std::vector<TraceRow>& rows) {
 std::vector<TraceRow> read_trace_csv(std::string_view text, const std::string& where) {
   CsvReader reader(text, where);
   const UnitColumns columns(reader);
-  const std::size_t train_loss = reader.column("train_loss"), train_accuracy = reader.column("train_accuracy"),
-                    test_loss = reader.column("test_loss"), test_accuracy = reader.column("test_accuracy"),
-                    rate = reader.column("lr");
+  const std::size_t train_loss = reader.column("train_loss"),
+                    train_accuracy = reader.column("train_accuracy"), test_loss = reader.column("test_loss"),
+                    test_accuracy = reader.column("test_accuracy"), rate = reader.column("lr");
   std::vector<TraceRow> rows;
   while (reader.next_row()) {
     rows.push_back({columns.unit(reader),

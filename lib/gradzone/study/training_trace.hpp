@@ -28,8 +28,8 @@ struct TraceRow {
   EpochRecord record;
 };
 
-/// Columns run, epoch, train_loss, train_accuracy, test_loss, test_accuracy, beta, form, format, lr. A NaN is an
-/// empty cell.
+/// Columns run, epoch, train_loss, train_accuracy, test_loss, test_accuracy, beta, form, format, lr. A NaN is
+/// an empty cell.
 std::string trace_csv(const std::vector<TraceRow>& rows);
 /// Throws InputError with file and line for anything that is not such a table.
 std::vector<TraceRow> read_trace_csv(std::string_view text, const std::string& where);

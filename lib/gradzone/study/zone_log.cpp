@@ -10,10 +10,23 @@
 namespace gradzone {
 namespace {
 
-constexpr const char* columns[] = {"run",    "epoch",       "step",   "beta",    "form",
-                                   "format", "choices",     "zone",   "cause",   "cause_layer",
-                                   "proof",  "witness",     "delta_real_lower", "delta_real_upper",
-                                   "delta_float_inf", "float_sees", "bits_used"};
+constexpr const char* columns[] = {"run",
+                                   "epoch",
+                                   "step",
+                                   "beta",
+                                   "form",
+                                   "format",
+                                   "choices",
+                                   "zone",
+                                   "cause",
+                                   "cause_layer",
+                                   "proof",
+                                   "witness",
+                                   "delta_real_lower",
+                                   "delta_real_upper",
+                                   "delta_float_inf",
+                                   "float_sees",
+                                   "bits_used"};
 
 bool all_finite(const Parameters& parameters) {
   return std::ranges::all_of(parameters, [](const Tensor<double>& t) {
@@ -83,7 +96,7 @@ std::vector<ZoneRow> read_zones_csv(std::string_view text, const std::string& wh
 
 ZoneRow audit_next_step(const Graph& graph, const ZoneLogOptions& options, std::uint64_t seed,
                         const TrainUnit& unit, TrainingRun& run) {
-  ZoneRow row{unit, run.epochs() + 1, run.epochs() * run.steps_per_epoch() + run.steps() + 1, true, {}};
+  ZoneRow row{unit, run.epochs() + 1, run.all_steps() + 1, true, {}};
   const Parameters parameters = run.trainer().parameters();
   if (!all_finite(parameters)) {
     row.is_point = false;
@@ -94,10 +107,11 @@ ZoneRow audit_next_step(const Graph& graph, const ZoneLogOptions& options, std::
   ReferenceOptions reference;
   reference.work = Work::verdict;
   reference.seed = seed;
-  const Auditor auditor(graph, parameters, {{unit.format, Order::chain}, unit.form, options.choices, reference,
-                                            Backend::cpu});
+  const Auditor auditor(graph, parameters,
+                        {{unit.format, Order::chain}, unit.form, options.choices, reference, Backend::cpu});
   const LoadedBatch& batch = run.batch();
-  row.point = auditor.audit({{batch.x.shape, {batch.x.data.begin(), batch.x.data.end()}}, batch.labels}).point;
+  row.point =
+      auditor.audit({{batch.x.shape, {batch.x.data.begin(), batch.x.data.end()}}, batch.labels}).point;
   return row;
 }
 

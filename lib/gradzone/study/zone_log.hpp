@@ -18,7 +18,8 @@ struct ZoneLogOptions {
   std::vector<Choice> choices{Choice{}, Choice{.maxpool_beta = 1}};
 };
 
-/// A mini-batch in its unit's format and form, under the parameters before the step, batch norm in training mode.
+/// A mini-batch in its unit's format and form, under the parameters before the step, batch norm in training
+/// mode.
 struct ZoneRow {
   TrainUnit unit;
   int epoch = 0;   ///< from 1

@@ -57,9 +57,10 @@ class Trainer {
  public:
   virtual ~Trainer() = default;
 
-  /// One step of the optimiser at a mini-batch with the given learning rate. Images [N, c, h, w] are rounded to
-  /// the format first. Batch norms use the statistics of the mini-batch and update the running ones
-  /// (running_statistics.hpp). A step that is not finite is taken all the same: what becomes of it is a result.
+  /// One step of the optimiser at a mini-batch with the given learning rate. Images [N, c, h, w] are rounded
+  /// to the format first. Batch norms use the statistics of the mini-batch and update the running ones
+  /// (running_statistics.hpp). A step that is not finite is taken all the same: what becomes of it is a
+  /// result.
   virtual StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) = 0;
 
   /// Loss and hits of a mini-batch with batch norm in evaluation mode.

@@ -24,9 +24,10 @@ void check_batch_norm(const Graph& graph, Index images, Index batch) {
   for (const Node& node : graph.nodes()) {
     const auto* op = std::get_if<BatchNorm>(&node.op);
     if (op == nullptr || last * element_count(node.shape) / op->channels > 1) continue;
-    throw UsageError(fmt::format("--batch {}: the last mini-batch of {} images is a single one, of which the "
-                                 "batch norm {} has no variance; give another size",
-                                 batch, images, node.name));
+    throw UsageError(
+        fmt::format("--batch {}: the last mini-batch of {} images is a single one, of which the "
+                    "batch norm {} has no variance; give another size",
+                    batch, images, node.name));
   }
 }
 
@@ -35,6 +36,7 @@ void check_batch_norm(const Graph& graph, Index images, Index batch) {
 struct TrainingRun::Members {
   Members(const Graph& g, const Parameters& initial, const Dataset& train, const Dataset& test, RunOptions o)
       : options((check(o), std::move(o))),
+        images(train.size()),
         train_loader(train, {options.batch, true, options.augmentation, options.seed}),
         test_loader(test, {evaluation_batch, false}) {
     check_data_fits(g, train);
@@ -51,9 +53,9 @@ struct TrainingRun::Members {
   }
 
   void step() {
-    const LoadedBatch& images = batch();
-    const Index count = images.x.dim(0);
-    const StepResult result = trainer->step(images.x, images.labels, rate());
+    const LoadedBatch& mini_batch = batch();
+    const Index count = mini_batch.x.dim(0);
+    const StepResult result = trainer->step(mini_batch.x, mini_batch.labels, rate());
     at.score += {result.loss * static_cast<double>(count), result.correct, count};
     ++at.step;
     if (!result.finite && !at.non_finite)
@@ -65,8 +67,8 @@ struct TrainingRun::Members {
     Score score;
     test_loader.seek(0, 0);
     for (Index s = 0; s < test_loader.steps(); ++s) {
-      const LoadedBatch& images = test_loader.next();
-      score += trainer->evaluate(images.x, images.labels);
+      const LoadedBatch& mini_batch = test_loader.next();
+      score += trainer->evaluate(mini_batch.x, mini_batch.labels);
     }
     return score;
   }
@@ -82,6 +84,7 @@ struct TrainingRun::Members {
   }
 
   RunOptions options;
+  Index images;  ///< of the training set
   BatchLoader train_loader, test_loader;
   std::unique_ptr<Trainer> trainer;
   RunState at;  ///< without the trainer's
@@ -112,6 +115,12 @@ Index TrainingRun::steps() const {
 }
 Index TrainingRun::steps_per_epoch() const {
   return m_->train_loader.steps();
+}
+Index TrainingRun::all_steps() const {
+  return epochs() * steps_per_epoch() + steps();
+}
+Index TrainingRun::images() const {
+  return m_->images;
 }
 const Score& TrainingRun::score() const {
   return m_->at.score;

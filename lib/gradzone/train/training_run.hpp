@@ -19,8 +19,8 @@ struct RunOptions {
   Recipe recipe;
   double learning_rate = 0.05;  ///< which the schedule scales, epoch by epoch
   Schedule schedule;
-  int epochs = 4;          ///< of the schedule
-  Index batch = 128;       ///< the last mini-batch of an epoch may be smaller
+  int epochs = 4;     ///< of the schedule
+  Index batch = 128;  ///< the last mini-batch of an epoch may be smaller
   Augmentation augmentation = Augmentation::none;
   std::uint64_t seed = 0;  ///< of order and augmentation, new in every epoch (data/loader.hpp)
 };
@@ -55,20 +55,23 @@ class TrainingRun {
  public:
   /// Data sets must outlive the run; the graph is copied. Throws UsageError for options out of range and data
   /// that do not fit the network, or that leave batch norm a last mini-batch of a single value per channel.
-  TrainingRun(const Graph& graph, const Parameters& initial, const Dataset& train_set, const Dataset& test_set,
-              RunOptions options);
+  TrainingRun(const Graph& graph, const Parameters& initial, const Dataset& train_set,
+              const Dataset& test_set, RunOptions options);
   ~TrainingRun();
   TrainingRun(TrainingRun&&) noexcept;
 
   /// Precondition of the two: epochs() < options.epochs.
   /// The mini-batch of the next step.
   const LoadedBatch& batch();
-  /// Takes that step. After the last step of an epoch the test set is evaluated and the epoch's record returned.
+  /// Takes that step. After the last step of an epoch the test set is evaluated and the epoch's record
+  /// returned.
   std::optional<EpochRecord> step();
 
   int epochs() const;             ///< finished
   Index steps() const;            ///< done of the epoch that is under way
   Index steps_per_epoch() const;  ///< ceil(images / batch)
+  Index all_steps() const;        ///< done since the beginning
+  Index images() const;           ///< of the training set
   const Score& score() const;     ///< of the epoch that is under way
   const std::optional<NonFinite>& non_finite() const;
   const Trainer& trainer() const;
