@@ -9,21 +9,26 @@
 namespace gradzone::app {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
+Json to_json(const ManifestFile& file) {
+  return {{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}};
+}
+
+Json to_json(const Manifest& m) {
+  Json files = Json::array();
+  for (const ManifestFile& file : m.files) files.push_back(to_json(file));
+  return {{"name", m.name},     {"title", m.title},
+          {"source", m.source}, {"licence", m.licence},
+          {"urls", m.urls},     {"archive", m.archive ? to_json(*m.archive) : Json(nullptr)},
+          {"suffix", m.suffix}, {"files", files}};
+}
+
 void list(bool json) {
   if (json) {
-    nlohmann::ordered_json out = nlohmann::ordered_json::array();
+    Json out = Json::array();
     out.push_back({{"name", "glyphs"}, {"title", "synthetic digits, built in"}, {"files", nullptr}});
-    for (const Manifest& m : known_manifests()) {
-      nlohmann::ordered_json files = nlohmann::ordered_json::array();
-      for (const ManifestFile& f : m.files)
-        files.push_back({{"name", f.name}, {"bytes", f.bytes}, {"sha256", f.sha256}});
-      out.push_back({{"name", m.name},
-                     {"title", m.title},
-                     {"source", m.source},
-                     {"licence", m.licence},
-                     {"urls", m.urls},
-                     {"files", files}});
-    }
+    for (const Manifest& m : known_manifests()) out.push_back(to_json(m));
     fmt::print("{}\n", out.dump(2));
     return;
   }
@@ -31,7 +36,7 @@ void list(bool json) {
   for (const Manifest& m : known_manifests()) {
     fmt::print("{}:FOLDER{:<{}}{}\n  source: {}\n  licence: {}\n", m.name, "",
                std::max(1, 10 - static_cast<int>(m.name.size())), m.title, m.source, m.licence);
-    for (const std::string& url : m.urls) fmt::print("  from: {}\n", url);
+    for (const std::string& url : m.urls) fmt::print("  from: {}{}\n", url, m.archive ? m.archive->name : "");
     for (const ManifestFile& f : m.files)
       fmt::print("  {} (or .gz)  {} bytes  sha256 {}\n", f.name, f.bytes, f.sha256);
   }

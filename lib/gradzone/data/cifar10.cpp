@@ -15,18 +15,7 @@ namespace {
 constexpr int classes = 10;
 constexpr std::size_t image_bytes = 3 * 32 * 32, record_bytes = 1 + image_bytes, most_images = 60000;
 constexpr std::size_t largest_file = most_images * record_bytes;
-
-std::vector<PixelTransform> transforms() {
-  constexpr float mean[] = {0.4914f, 0.4822f, 0.4465f}, deviation[] = {0.2023f, 0.1994f, 0.2010f};
-  std::vector<PixelTransform> out(3);
-  for (std::size_t c = 0; c < out.size(); ++c)
-    for (std::size_t i = 0; i < out[c].size(); ++i) {
-      const float unit = static_cast<float>(i) / 255.0f;
-      const float centred = unit - mean[c];
-      out[c][i] = static_cast<double>(centred / deviation[c]);
-    }
-  return out;
-}
+constexpr float mean[] = {0.4914f, 0.4822f, 0.4465f}, deviation[] = {0.2023f, 0.1994f, 0.2010f};
 
 std::vector<std::filesystem::path> files_of(const std::filesystem::path& path, std::string_view split) {
   std::error_code ignored;
@@ -83,7 +72,7 @@ Dataset load_cifar10(const std::filesystem::path& path, std::string_view split) 
   for (const auto& file : files_of(path, split))
     append_cifar10(read_file(file, largest_file + 1), file.string(), pixels, labels);
   return Dataset(fmt::format("cifar10 {}", split), {3, 32, 32}, classes, std::move(pixels), std::move(labels),
-                 transforms());
+                 normalising_transforms(mean, deviation));
 }
 
 }  // namespace gradzone

@@ -50,21 +50,29 @@ bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
+ManifestFile parse_file(const nlohmann::json& json, const std::string& where) {
+  const ManifestFile file{json.at("name"), json.at("bytes"), json.at("sha256")};
+  if (!is_sha256(file.sha256)) throw InputError(fmt::format("{}: {} has no SHA-256", where, file.name));
+  if (file.name.empty() || file.name.find('/') != std::string::npos)
+    throw InputError(fmt::format("{}: a file name must not be empty or lead to another folder", where));
+  return file;
+}
+
 }  // namespace
 
 Manifest parse_manifest(std::string_view json, const std::string& where) {
   try {
     const auto root = nlohmann::json::parse(json);
-    Manifest out{root.at("name"),    root.at("title"), root.at("source"),
-                 root.at("licence"), root.at("urls"),  {}};
-    for (const auto& file : root.at("files")) {
-      out.files.push_back({file.at("name"), file.at("bytes"), file.at("sha256")});
-      const ManifestFile& added = out.files.back();
-      if (!is_sha256(added.sha256)) throw InputError(fmt::format("{}: {} has no SHA-256", where, added.name));
-      if (added.name.empty() || added.name.find('/') != std::string::npos) {
-        throw InputError(fmt::format("{}: a file name must not be empty or lead to another folder", where));
-      }
-    }
+    Manifest out{.name = root.at("name"),
+                 .title = root.at("title"),
+                 .source = root.at("source"),
+                 .licence = root.at("licence"),
+                 .urls = root.at("urls"),
+                 .archive = {},
+                 .suffix = root.value("suffix", ""),
+                 .files = {}};
+    if (root.contains("archive")) out.archive = parse_file(root["archive"], where);
+    for (const auto& file : root.at("files")) out.files.push_back(parse_file(file, where));
     return out;
   } catch (const nlohmann::json::exception& error) {
     throw InputError(fmt::format("{}: not a manifest: {}", where, error.what()));
