@@ -66,6 +66,18 @@ std::string Dataset::fingerprint() const {
   return hash.hex();
 }
 
+void check_data_fits(const Graph& graph, const Dataset& data) {
+  if (data.image_shape() != graph.input_shape()) {
+    throw InputError(fmt::format("{} has images of shape {}, but {} takes {}", data.name(),
+                                 to_string(data.image_shape()), graph.name(),
+                                 to_string(graph.input_shape())));
+  }
+  if (data.classes() > graph.classes()) {
+    throw InputError(fmt::format("{} has {} classes, but {} has {} logits", data.name(), data.classes(),
+                                 graph.name(), graph.classes()));
+  }
+}
+
 std::vector<Index> sample_order(Index size, bool shuffle, std::uint64_t seed) {
   if (shuffle) {
     RandomStream random(seed, "sample order");

@@ -10,6 +10,7 @@
 
 #include "gradzone/base/tensor.hpp"
 #include "gradzone/data/image_source.hpp"
+#include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 
 namespace gradzone {
@@ -78,6 +79,9 @@ inline constexpr std::string_view dataset_syntax =
 /// UsageError for other texts, InputError for bad files.
 Dataset load_dataset(std::string_view spec, std::string_view split, std::uint64_t seed,
                      OnBadImage on_bad_image = OnBadImage::fail);
+
+/// Throws InputError unless the network takes the data set's images and has a logit for each of its classes.
+void check_data_fits(const Graph& graph, const Dataset& data);
 
 /// The order in which a run visits `size` images: 0, 1, 2, ... or a permutation that depends on the seed
 /// alone.

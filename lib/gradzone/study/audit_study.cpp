@@ -74,18 +74,6 @@ std::int64_t quarter_of_memory() {
   return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
 }
 
-void check_data_fits(const Graph& graph, const Dataset& data) {
-  if (data.image_shape() != graph.input_shape()) {
-    throw InputError(fmt::format("{} has images of shape {}, but {} takes {}", data.name(),
-                                 to_string(data.image_shape()), graph.name(),
-                                 to_string(graph.input_shape())));
-  }
-  if (data.classes() > graph.classes()) {
-    throw InputError(fmt::format("{} has {} classes, but {} has {} logits", data.name(), data.classes(),
-                                 graph.name(), graph.classes()));
-  }
-}
-
 }  // namespace
 
 std::string versions_json() {

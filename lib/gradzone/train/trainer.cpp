@@ -3,129 +3,193 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 
 #include "gradzone/base/error.hpp"
-#include "gradzone/base/random.hpp"
+#include "gradzone/base/parallel.hpp"
 #include "gradzone/eval/network.hpp"
+#include "gradzone/eval/non_finite.hpp"
+#include "gradzone/kernels/amp16_kernels.hpp"
+#include "gradzone/train/amp16.hpp"
+#include "gradzone/train/running_statistics.hpp"
 
 namespace gradzone {
 namespace {
 
-using T = Tensor<float>;
-
-T to_float(const Tensor<double>& t) {
-  return {t.shape, std::vector<float>(t.data.begin(), t.data.end())};
+template <class F>
+Tensor<typename F::Real> to_format(const Tensor<double>& t) {
+  Tensor<typename F::Real> out(t.shape);
+  for (Index i = 0; i < t.size(); ++i) out[i] = F::from_double(t[i]);
+  return out;
 }
-Tensor<double> to_double(const T& t) {
+
+template <class F>
+Tensor<typename F::Real> to_format(const Tensor<float>& t) {
+  constexpr Index piece = 1 << 14;
+  Tensor<typename F::Real> out(t.shape);
+  parallel_for((t.size() + piece - 1) / piece, [&](Index k) {
+    const Index end = std::min(t.size(), (k + 1) * piece);
+    for (Index i = k * piece; i < end; ++i) out[i] = F::store(static_cast<typename F::Real>(t[i]));
+  });
+  return out;
+}
+
+template <class Real>
+Tensor<double> to_double(const Tensor<Real>& t) {
   return {t.shape, std::vector<double>(t.data.begin(), t.data.end())};
 }
 
-Index correct_predictions(const T& logits, const std::vector<int>& labels) {
+/// Images whose first largest logit is their label's; as in PyTorch's argmax a NaN counts as largest.
+template <class Real>
+Index correct_predictions(const Tensor<Real>& logits, const std::vector<int>& labels) {
+  const auto less = [](Real a, Real b) { return !std::isnan(a) && (std::isnan(b) || a < b); };
   const Index classes = logits.size() / logits.dim(0);
   Index correct = 0;
   for (std::size_t n = 0; n < labels.size(); ++n) {
     const auto row = logits.data.begin() + static_cast<Index>(n) * classes;
-    correct += std::max_element(row, row + classes) - row == labels[n];
+    correct += std::max_element(row, row + classes, less) - row == labels[n];
   }
   return correct;
 }
 
-void check(const Graph& graph, const TrainOptions& o) {
-  for (const Node& node : graph.nodes()) {
-    if (std::holds_alternative<BatchNorm>(node.op)) {
-      throw UsageError(fmt::format("{} has batch norm, which this trainer does not train", graph.name()));
-    }
-  }
-  if (o.batch < 1 || o.epochs < 1 || !(o.learning_rate > 0) || !(o.momentum >= 0) || !(o.weight_decay >= 0)) {
-    throw UsageError("training needs a positive batch, number of epochs and learning rate");
-  }
-}
+/// Everything in one format.
+template <class F>
+struct Uniform {
+  using Computed = F;
+  using Kept = F;
+  static constexpr bool mixed = false;
+  static std::unique_ptr<Kernels<F>> kernels() { return make_cpu_kernels<F>(Order::chain); }
+};
 
-class Sgd {
+struct Amp16 {
+  using Computed = Fp16;
+  using Kept = Fp32;
+  static constexpr bool mixed = true;
+  static std::unique_ptr<Kernels<Fp16>> kernels() {
+    return make_amp16_kernels(make_cpu_kernels<Fp16>(Order::chain), make_cpu_kernels<Fp32>(Order::chain));
+  }
+};
+
+/// The two formats have the same carrier.
+template <class Mix>
+class TypedTrainer final : public Trainer {
  public:
-  Sgd(const std::vector<T>& parameters, const TrainOptions& options)
-      : momentum_(static_cast<float>(options.momentum)), decay_(static_cast<float>(options.weight_decay)) {
-    for (const T& p : parameters) velocity_.emplace_back(p.shape);
+  using F = typename Mix::Computed;
+  using Kept = typename Mix::Kept;
+  using Real = typename F::Real;
+  using T = Tensor<Real>;
+
+  TypedTrainer(const Graph& graph, const Parameters& initial, const Recipe& recipe)
+      : recipe_(recipe),
+        graph_(graph.with_scalars_of(F::id).with_batch_norm(BatchNorm::Mode::training)),
+        evaluation_graph_(graph_.with_batch_norm(BatchNorm::Mode::evaluation)),
+        network_(graph_, Mix::kernels()),
+        evaluation_network_(evaluation_graph_, Mix::kernels()),
+        optimiser_(recipe.optimiser, graph_) {
+    for (const auto& p : initial) parameters_.push_back(to_format<Kept>(p));
+    prepare_weights();
   }
 
-  void step(std::vector<T>& parameters, const std::vector<T>& gradients, float rate) {
-    for (std::size_t p = 0; p < parameters.size(); ++p)
-      for (std::size_t i = 0; i < parameters[p].data.size(); ++i) {
-        float& w = parameters[p].data[i];
-        float& v = velocity_[p].data[i];
-        v = momentum_ * v + (gradients[p].data[i] + decay_ * w);
-        w -= rate * v;
-      }
+  StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) override {
+    const auto activations = network_.forward(weights(), to_format<F>(images), recipe_.choice, recipe_.form);
+    const T& logits = activations.values.back();
+    StepResult result;
+    T output_gradient;
+    result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient));
+    result.correct = correct_predictions(logits, labels);
+    const float scale = recipe_.loss_scale.scale();
+    if constexpr (Mix::mixed) scale_and_round(output_gradient, scale);
+    auto gradients = network_.backward(weights(), activations, std::move(output_gradient), recipe_.choice,
+                                       recipe_.form, false);
+    bool finite = true;
+    if constexpr (Mix::mixed) {
+      finite = unscale(gradients.parameters, scale);
+    } else {
+      finite = std::ranges::all_of(gradients.parameters, all_finite<Real>);
+    }
+    result.skipped = !recipe_.loss_scale.update(finite);
+    result.finite = std::isfinite(result.loss) && (finite || result.skipped);
+    if (!result.finite) {
+      result.non_finite_layer = non_finite_layer(graph_, activations, result.loss, gradients);
+    }
+    if (!result.skipped) optimiser_.step(parameters_, gradients.parameters, rate);
+    update_running_statistics<Kept>(graph_, activations, parameters_);
+    prepare_weights();
+    return result;
+  }
+
+  Score evaluate(const Tensor<float>& images, const std::vector<int>& labels) const override {
+    const auto activations =
+        evaluation_network_.forward(weights(), to_format<F>(images), recipe_.choice, recipe_.form);
+    const T& logits = activations.values.back();
+    const Index count = images.dim(0);
+    const double loss = static_cast<double>(evaluation_network_.loss(logits, labels, nullptr));
+    return {loss * static_cast<double>(count), correct_predictions(logits, labels), count};
+  }
+
+  Parameters parameters() const override {
+    Parameters out;
+    for (const T& p : parameters_) out.push_back(to_double(p));
+    return out;
+  }
+
+  TrainerState state() override {
+    TrainerState out{parameters(), {}, optimiser_.steps(), recipe_.loss_scale.state()};
+    for (const auto& [name, values] : optimiser_.state()) out.optimiser.push_back({name, to_double(*values)});
+    return out;
+  }
+
+  void restore(const TrainerState& state) override {
+    const auto refuse_unless = [](bool fine, const std::string& name) {
+      if (!fine) throw InputError(fmt::format("{} is missing or of another network or optimiser", name));
+    };
+    const auto own = optimiser_.state();
+    refuse_unless(state.optimiser.size() == own.size(), "the optimiser's state");
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const auto& saved = state.optimiser[i];
+      refuse_unless(saved.name == own[i].name && saved.values.shape == own[i].values->shape, own[i].name);
+      *own[i].values = to_format<Kept>(saved.values);
+    }
+    for (std::size_t p = 0; p < parameters_.size(); ++p) {
+      refuse_unless(state.parameters[p].shape == parameters_[p].shape, graph_.parameters()[p].name);
+      parameters_[p] = to_format<Kept>(state.parameters[p]);
+    }
+    optimiser_.restore_steps(state.steps);
+    recipe_.loss_scale.restore(state.loss_scale);
+    prepare_weights();
   }
 
  private:
-  float momentum_, decay_;
-  std::vector<T> velocity_;
-};
-
-double accuracy(const Network<Fp32>& network, const std::vector<T>& parameters, const Dataset& data) {
-  constexpr Index batch = 256;
-  std::vector<Index> images(static_cast<std::size_t>(data.size()));
-  std::iota(images.begin(), images.end(), 0);
-  Index correct = 0;
-  for (Index begin = 0; begin < data.size(); begin += batch) {
-    const auto part = std::span(images).subspan(
-        static_cast<std::size_t>(begin), static_cast<std::size_t>(std::min(batch, data.size() - begin)));
-    const MiniBatch b = data.batch(part);
-    correct += correct_predictions(
-        network.forward(parameters, to_float(b.x), Choice{}, Form::direct).values.back(), b.labels);
+  /// What the networks read.
+  const std::vector<T>& weights() const { return Mix::mixed ? rounded_ : parameters_; }
+  void prepare_weights() {
+    if constexpr (Mix::mixed) round_weights(graph_, parameters_, rounded_);
   }
-  return static_cast<double>(correct) / static_cast<double>(data.size());
-}
+
+  Recipe recipe_;
+  Graph graph_, evaluation_graph_;
+  Network<F> network_, evaluation_network_;
+  Optimiser<Kept> optimiser_;
+  std::vector<T> parameters_, rounded_;
+};
 
 }  // namespace
 
-double accuracy(const Graph& graph, const Parameters& parameters, const Dataset& data) {
-  std::vector<T> floats;
-  for (const auto& p : parameters) floats.push_back(to_float(p));
-  return accuracy(Network<Fp32>(graph, make_cpu_kernels<Fp32>(Order::chain)), floats, data);
+Score& Score::operator+=(const Score& other) {
+  loss += other.loss;
+  correct += other.correct;
+  images += other.images;
+  return *this;
 }
 
-TrainResult train(const Graph& graph, Parameters initial, const Dataset& train_set, const Dataset& test_set,
-                  const TrainOptions& options, const Watch& watch) {
-  check(graph, options);
+std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe) {
   validate(graph, initial);
-  const Graph rounded = graph.with_scalars_of(FormatId::fp32);
-  const Network<Fp32> network(rounded, make_cpu_kernels<Fp32>(Order::chain));
-  std::vector<T> parameters;
-  for (const auto& p : initial) parameters.push_back(to_float(p));
-  Sgd sgd(parameters, options);
-  const Index steps = (train_set.size() + options.batch - 1) / options.batch;
-  TrainResult result;
-  for (int epoch = 0; epoch < options.epochs; ++epoch) {
-    const float rate = static_cast<float>(options.learning_rate * (options.epochs - epoch) / options.epochs);
-    RandomStream random(options.seed, "train order", static_cast<std::uint64_t>(epoch));
-    const std::vector<Index> order = random_permutation(train_set.size(), random);
-    double loss = 0;
-    Index correct = 0;
-    for (Index s = 0; s < steps; ++s) {
-      if (watch.stop.stop_requested())
-        throw InterruptedError("training was interrupted; nothing was written");
-      const Index begin = s * options.batch, count = std::min(options.batch, train_set.size() - begin);
-      const MiniBatch batch = train_set.batch(
-          std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
-      const auto activations = network.forward(parameters, to_float(batch.x), options.choice, options.form);
-      T output_gradient;
-      loss += static_cast<double>(network.loss(activations.values.back(), batch.labels, &output_gradient)) *
-              static_cast<double>(count);
-      correct += correct_predictions(activations.values.back(), batch.labels);
-      const auto gradients = network.backward(parameters, activations, std::move(output_gradient),
-                                              options.choice, options.form, false);
-      sgd.step(parameters, gradients.parameters, rate);
-      if (watch.progress) watch.progress(epoch * steps + s + 1, options.epochs * steps);
-    }
-    const double images = static_cast<double>(train_set.size());
-    result.epochs.push_back({epoch + 1, loss / images, static_cast<double>(correct) / images,
-                             accuracy(network, parameters, test_set)});
-  }
-  for (const T& p : parameters) result.parameters.push_back(to_double(p));
-  return result;
+  if (recipe.format.mixed()) return std::make_unique<TypedTrainer<Amp16>>(graph, initial, recipe);
+  if (recipe.loss_scale.text() != "none")
+    throw UsageError(fmt::format("a loss scale is for amp16: {} has none", name(recipe.format)));
+  return visit_format(recipe.format.kept, [&](auto f) -> std::unique_ptr<Trainer> {
+    return std::make_unique<TypedTrainer<Uniform<typename decltype(f)::type>>>(graph, initial, recipe);
+  });
 }
 
 }  // namespace gradzone
