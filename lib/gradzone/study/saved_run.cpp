@@ -12,8 +12,6 @@
 namespace gradzone {
 namespace {
 
-constexpr std::chrono::seconds save_interval{60};
-
 /// The bits of a NaN depend on the SIMD target; that it is one does not.
 Tensor<double> with_one_nan(Tensor<double> t) {
   for (double& v : t.data) {
