@@ -83,7 +83,7 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
   command
       ->add_option("--model", text->study.model,
                    "NET:FILE, a network and its safetensors checkpoint, e.g. lenet5:net.safetensors, or "
-                   "NET:init=torch (kaiming0, he): weights drawn from the seed")
+                   "NET:init=torch (kaiming0, he, he-in): weights drawn from the seed")
       ->required();
   command
       ->add_option(

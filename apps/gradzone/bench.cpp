@@ -38,7 +38,7 @@ void add_bench_options(CLI::App& command, BenchText& text) {
       ->capture_default_str();
   command.add_option("--batch", text.options.batch, "Images in the mini-batch")->capture_default_str();
   command.add_option("--points,--repeats", text.options.repeats, "Timed repeats")->capture_default_str();
-  command.add_option("--init", text.init, "Weights: torch, kaiming0 or he")->capture_default_str();
+  command.add_option("--init", text.init, "Weights: torch, kaiming0, he or he-in")->capture_default_str();
   command.add_option(
       "--data", text.options.data,
       "Real images, a mini-batch per repeat: mnist:FOLDER, cifar10:PATH; random ones if left out");

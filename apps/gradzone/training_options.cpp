@@ -46,7 +46,7 @@ void add_training_options(CLI::App& command, TrainingText& text) {
   command
       .add_option("--format", text.format,
                   "Formats of weights, optimiser state and activations, comma-separated: fp64, fp32, fp16, "
-                  "bf16, fp16-strict")
+                  "bf16, fp16-strict, amp16 (fp16 with weights and optimiser state in fp32)")
       ->capture_default_str();
   command.add_option("--optimiser", text.optimiser, "sgd, adam or adamw")->capture_default_str();
   command.add_option("--momentum", text.momentum, "Of sgd; 0.9 if left out");
@@ -55,6 +55,9 @@ void add_training_options(CLI::App& command, TrainingText& text) {
   command.add_flag("--nesterov", task.optimiser.nesterov, "Nesterov's momentum");
   command.add_option("--epsilon", task.optimiser.epsilon, "Of adam and adamw")->capture_default_str();
   command
+      .add_option("--loss-scale", text.loss_scale, "Of amp16: dynamic, fixed:SCALE (a power of two) or none")
+      ->capture_default_str();
+  command
       .add_option("--schedule", text.schedule,
                   "Learning rate by epoch: constant, cosine, step:EVERY:FACTOR, each with ,warmup:EPOCHS")
       ->capture_default_str();
@@ -62,7 +65,8 @@ void add_training_options(CLI::App& command, TrainingText& text) {
   command.add_option("--batch", task.batch, "Images in a mini-batch")->capture_default_str();
   command.add_option("--augment", text.augment,
                      "none, crop-flip or resized-crop; if left out crop-flip for CIFAR, none for others");
-  command.add_option("--init", text.init, "Initial weights: torch, kaiming0 or he")->capture_default_str();
+  command.add_option("--init", text.init, "Initial weights: torch, kaiming0, he or he-in")
+      ->capture_default_str();
   add_seed(command, task.seed, "Seed of run 0; run r has the seed r higher");
 }
 
@@ -70,19 +74,10 @@ TrainingTask parse_task(const TrainingText& text) {
   TrainingTask task = text.task;
   task.optimiser = parse_optimiser_options(text);
   task.schedule = Schedule::parse(text.schedule);
+  task.loss_scale = LossScaler::parse(text.loss_scale);
   task.initialisation = parse_initialisation(text.init);
   task.augmentation = text.augment ? parse_augmentation(*text.augment) : usual_augmentation(task.data);
   return task;
-}
-
-std::vector<FormatId> parse_training_formats(const std::string& text) {
-  std::vector<FormatId> out;
-  for (const Format format : parse_formats(text)) {
-    if (format.order != Order::chain)
-      throw UsageError(fmt::format("--format {}: training sums in the order chain", full_name(format)));
-    out.push_back(format.id);
-  }
-  return out;
 }
 
 std::vector<double> parse_numbers(const std::string& option, const std::string& text) {

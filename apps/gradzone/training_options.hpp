@@ -14,12 +14,13 @@ namespace gradzone::app {
 /// A TrainingTask as texts.
 struct TrainingText {
   TrainingTask task;
-  std::string format = "fp32", optimiser = "sgd", schedule = "cosine", init = "torch";
+  std::string format = "fp32", optimiser = "sgd", schedule = "cosine", init = "torch", loss_scale = "dynamic";
   std::optional<double> momentum, weight_decay;
   std::optional<std::string> augment;
 };
 
-/// Adds --net, --data, --test, --format, --optimiser and what belongs to it, --schedule, --epochs, --batch,
+/// Adds --net, --data, --test, --format, --optimiser and what belongs to it, --loss-scale,
+/// --schedule, --epochs, --batch,
 /// --augment, --init and --seed.
 void add_training_options(CLI::App& command, TrainingText& text);
 
@@ -27,8 +28,6 @@ void add_training_options(CLI::App& command, TrainingText& text);
 /// adamw; crops and flips for CIFAR, none for other data. Throws UsageError.
 TrainingTask parse_task(const TrainingText& text);
 
-/// "fp16,fp32": formats in the order `chain`, which is the one that trains. Throws UsageError.
-std::vector<FormatId> parse_training_formats(const std::string& text);
 /// "0,1,1e4"; `option` names it in errors. Throws UsageError.
 std::vector<double> parse_numbers(const std::string& option, const std::string& text);
 std::vector<Form> parse_forms(const std::string& text);

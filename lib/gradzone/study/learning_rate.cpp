@@ -17,7 +17,7 @@ std::string kind_of(const std::string& data) {
   return data.substr(0, data.find(':'));
 }
 
-double rate_of_search(const std::filesystem::path& folder, const TrainingTask& task, FormatId format) {
+double rate_of_search(const std::filesystem::path& folder, const TrainingTask& task, TrainingFormat format) {
   const std::filesystem::path file = folder / rate_search_file_name;
   const std::vector<std::byte> bytes = read_file(file, largest_json_file);
   const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
@@ -44,7 +44,7 @@ double rate_of_search(const std::filesystem::path& folder, const TrainingTask& t
 
 }  // namespace
 
-double learning_rate(const std::string& text, const TrainingTask& task, FormatId format) {
+double learning_rate(const std::string& text, const TrainingTask& task, TrainingFormat format) {
   constexpr std::string_view from = "from:";
   if (text.starts_with(from)) return rate_of_search(text.substr(from.size()), task, format);
   if (text == "paper") {

@@ -11,6 +11,6 @@ namespace gradzone {
 /// format; or "from:FOLDER", the best one that a search (rate_search.hpp) in that folder found for the
 /// format. Throws UsageError for other texts, where the paper has no rate, and where the search was one of
 /// another network, kind of data, optimiser or format; InputError if there is no finished search.
-double learning_rate(const std::string& text, const TrainingTask& task, FormatId format);
+double learning_rate(const std::string& text, const TrainingTask& task, TrainingFormat format);
 
 }  // namespace gradzone

@@ -31,10 +31,10 @@ constexpr PublishedRate table[] = {
 }  // namespace
 
 std::optional<double> published_rate(std::string_view net, std::string_view data, OptimiserKind optimiser,
-                                     FormatId format) {
+                                     TrainingFormat format) {
   const std::string_view kind = data.substr(0, data.find(':'));
   const auto found = std::ranges::find_if(table, [&](const PublishedRate& r) {
-    return r.net == net && r.data == kind && r.optimiser == optimiser && r.format == format;
+    return r.net == net && r.data == kind && r.optimiser == optimiser && format == r.format;
   });
   return found == std::end(table) ? std::nullopt : std::optional(found->rate);
 }

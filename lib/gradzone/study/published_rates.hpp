@@ -4,14 +4,14 @@
 #include <optional>
 #include <string_view>
 
-#include "gradzone/arith/format.hpp"
 #include "gradzone/train/optimiser.hpp"
+#include "gradzone/train/training_format.hpp"
 
 namespace gradzone {
 
 /// `data` is a data set as for load_dataset, of which the kind counts ("mnist", "cifar10", "svhn"). Nothing
 /// where the paper has no rate: it has them for fp16 and fp32.
 std::optional<double> published_rate(std::string_view net, std::string_view data, OptimiserKind optimiser,
-                                     FormatId format);
+                                     TrainingFormat format);
 
 }  // namespace gradzone

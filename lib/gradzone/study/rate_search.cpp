@@ -40,7 +40,7 @@ void check(const RateSearch& s) {
 }
 
 /// In the tables a trial is the run of that number.
-TrainUnit unit_of(FormatId format, int trial) {
+TrainUnit unit_of(TrainingFormat format, int trial) {
   return {format, Form::direct, 0, trial};
 }
 
@@ -48,12 +48,12 @@ TrainUnit unit_of(FormatId format, int trial) {
 
 std::string RateSearch::command() const {
   std::vector<std::string_view> format_names;
-  for (const FormatId id : formats) format_names.push_back(name(id));
+  for (const TrainingFormat id : formats) format_names.push_back(name(id));
   return fmt::format("gradzone search-lr{} --format {} --trials {} --range {}:{}{}", task.options(),
                      fmt::join(format_names, ","), trials, lowest, highest, prune ? "" : " --no-prune");
 }
 
-const TrialResult& best_trial(const std::vector<TrialResult>& trials, FormatId format) {
+const TrialResult& best_trial(const std::vector<TrialResult>& trials, TrainingFormat format) {
   const TrialResult* best = nullptr;
   for (const TrialResult& t : trials) {
     if (t.format != format || t.pruned) continue;
@@ -82,7 +82,7 @@ double LoadedRateSearch::rate(int trial) const {
 std::string LoadedRateSearch::configuration() const {
   Json json{{"study", "search-lr"}, {"command", search_.command()}};
   json.update(task_.identity());
-  for (const FormatId id : search_.formats) json["formats"].push_back(full_name({id, Order::chain}));
+  for (const TrainingFormat id : search_.formats) json["formats"].push_back(full_name(id));
   json["trials"] = search_.trials;
   json["range"] = {search_.lowest, search_.highest};
   json["prune"] = search_.prune;
@@ -93,7 +93,7 @@ RateSearchResults LoadedRateSearch::run(const std::filesystem::path& folder, int
                                         const TrainWatch& watch) const {
   RateSearchResults results{configuration(), {}};
   std::vector<TrainUnit> configurations;
-  for (const FormatId format : search_.formats) configurations.push_back(unit_of(format, 0));
+  for (const TrainingFormat format : search_.formats) configurations.push_back(unit_of(format, 0));
   const int epochs = task_.task.epochs;
   const auto all = static_cast<std::int64_t>(configurations.size()) * search_.trials;
   TrainingSession session(
@@ -101,7 +101,7 @@ RateSearchResults LoadedRateSearch::run(const std::filesystem::path& folder, int
       {"search-lr.json", results.configuration, configurations, false, all * epochs * task_.train_set.size()},
       watch);
   on_threads(threads, [&] {
-    for (const FormatId format : search_.formats) {
+    for (const TrainingFormat format : search_.formats) {
       std::vector<TrialResult> completed;
       for (int trial = 0; trial < search_.trials; ++trial) {
         const auto is_hopeless = [&](const std::vector<EpochRecord>& records) {

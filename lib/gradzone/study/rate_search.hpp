@@ -14,8 +14,8 @@ namespace gradzone {
 inline constexpr const char* rate_search_file_name = "search.json";
 
 struct RateSearch {
-  TrainingTask task;                              ///< its epochs are those of a trial
-  std::vector<FormatId> formats{FormatId::fp32};  ///< each is searched by itself, with beta = 0
+  TrainingTask task;                                    ///< its epochs are those of a trial
+  std::vector<TrainingFormat> formats{FormatId::fp32};  ///< each is searched by itself, with beta = 0
   int trials = 10;
   double lowest = 1e-5, highest = 1e-1;
   bool prune = true;
@@ -25,7 +25,7 @@ struct RateSearch {
 
 /// One trial: how its test accuracy went.
 struct TrialResult {
-  FormatId format = FormatId::fp32;
+  TrainingFormat format;
   int trial = 0;  ///< from 0
   double rate = 0;
   std::vector<EpochRecord> epochs;
@@ -39,7 +39,7 @@ struct RateSearchResults {
 
 /// The trial of a format with the highest test accuracy after its last epoch among those that were not
 /// pruned; of equals the first.
-const TrialResult& best_trial(const std::vector<TrialResult>& trials, FormatId format);
+const TrialResult& best_trial(const std::vector<TrialResult>& trials, TrainingFormat format);
 
 /// Optuna's MedianPruner with its defaults: a trial ends after an epoch if at least five trials before it
 /// were completed and its best test accuracy so far is below the median of what those had after the same

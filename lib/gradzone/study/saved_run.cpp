@@ -82,6 +82,10 @@ Checkpoint checkpoint_of(const Graph& graph, FormatId format, const RunState& st
   m["epoch_loss"] = number_text(state.score.loss);
   m["epoch_correct"] = std::to_string(state.score.correct);
   m["epoch_images"] = std::to_string(state.score.images);
+  if (state.trainer.loss_scale != LossScaler::State()) {
+    m["loss_scale"] = fmt::format("{}", state.trainer.loss_scale.scale);
+    m["loss_scale_finite_steps"] = std::to_string(state.trainer.loss_scale.finite_steps);
+  }
   if (state.non_finite) {
     m["non_finite_epoch"] = std::to_string(state.non_finite->epoch);
     m["non_finite_step"] = std::to_string(state.non_finite->step);
@@ -102,6 +106,12 @@ RunState run_state(const Graph& graph, FormatId format, const Checkpoint& checkp
     out.trainer.optimiser.push_back({t.name.substr(optimiser_prefix.size()), t.values});
   }
   out.trainer.steps = m.count<Index>("steps");
+  if (m.has("loss_scale")) {
+    out.trainer.loss_scale = {m.number<float>("loss_scale"), m.count<int>("loss_scale_finite_steps")};
+    int exponent = 0;
+    if (std::frexp(out.trainer.loss_scale.scale, &exponent) != 0.5f)
+      throw InputError(fmt::format("{}: metadata \"loss_scale\" is not a power of two", where));
+  }
   out.epoch = m.count<int>("epoch");
   out.step = m.count<Index>("epoch_step");
   out.score = {m.number<double>("epoch_loss"), m.count<Index>("epoch_correct"),

@@ -22,9 +22,9 @@ std::vector<std::string> texts(const std::vector<T>& values) {
   return out;
 }
 
-std::vector<std::string> full_names(const std::vector<FormatId>& formats) {
+std::vector<std::string> full_names(const std::vector<TrainingFormat>& formats) {
   std::vector<std::string> out;
-  for (const FormatId id : formats) out.push_back(full_name({id, Order::chain}));
+  for (const TrainingFormat format : formats) out.push_back(full_name(format));
   return out;
 }
 
@@ -56,14 +56,14 @@ std::string TrainStudy::command() const {
 
 LoadedTraining::LoadedTraining(TrainStudy study)
     : study_((check(study), std::move(study))), task_(study_.task) {
-  for (const FormatId format : study_.formats)
+  for (const TrainingFormat format : study_.formats)
     rates_[format] = learning_rate(study_.rate, study_.task, format);
   task_.run(units().front(), rates_.begin()->second);  // refuses what no run can do
 }
 
 std::vector<TrainUnit> LoadedTraining::units() const {
   std::vector<TrainUnit> out;
-  for (const FormatId format : study_.formats)
+  for (const TrainingFormat format : study_.formats)
     for (const Form form : study_.forms)
       for (const double beta : study_.betas)
         for (int run = 0; run < study_.runs; ++run) out.push_back({format, form, beta, run});

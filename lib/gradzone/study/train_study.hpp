@@ -19,7 +19,7 @@ namespace gradzone {
 struct TrainStudy {
   TrainingTask task;
   // Every format, form and beta together is a configuration.
-  std::vector<FormatId> formats{FormatId::fp32};
+  std::vector<TrainingFormat> formats{FormatId::fp32};
   std::vector<Form> forms{Form::direct};
   std::vector<double> betas{0};
   std::string
@@ -82,7 +82,7 @@ class LoadedTraining {
 
   TrainStudy study_;
   LoadedTask task_;
-  std::map<FormatId, double> rates_;
+  std::map<TrainingFormat, double> rates_;
 };
 
 }  // namespace gradzone

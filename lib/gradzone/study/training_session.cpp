@@ -75,7 +75,7 @@ void TrainingSession::report(const Unit& unit, const TrainingRun& run,
 }
 
 TrainingSession::Outcome TrainingSession::train(const Unit& unit, const Graph& graph, TrainingRun fresh) {
-  SavedRun saved(folder_ / (unit.name + ".safetensors"), graph, unit.unit.format, std::move(fresh),
+  SavedRun saved(folder_ / (unit.name + ".safetensors"), graph, unit.unit.format.kept, std::move(fresh),
                  {{"study", identity_}, {"unit", unit.name}});
   const TrainingRun& run = saved.run();
   tables_.rewind(unit.unit, run.epochs(), run.all_steps());

@@ -42,7 +42,7 @@ std::string optimiser_options(const OptimiserOptions& o) {
 std::string TrainingTask::options() const {
   std::string out = fmt::format(" --net {} --data {}", net, data);
   if (!test.empty()) out += fmt::format(" --test {}", test);
-  out += optimiser_options(optimiser);
+  out += optimiser_options(optimiser) + fmt::format(" --loss-scale {}", loss_scale.text());
   return out + fmt::format(" --schedule {} --epochs {} --batch {} --augment {} --init {} --seed {}",
                            schedule.text(), epochs, batch, name(augmentation), name(initialisation), seed);
 }
@@ -58,7 +58,8 @@ LoadedTask::LoadedTask(TrainingTask t)
 
 TrainingRun LoadedTask::run(const TrainUnit& unit, double learning_rate) const {
   RunOptions options;
-  options.recipe = {unit.format, Choice{.maxpool_beta = unit.beta}, unit.form, task.optimiser};
+  options.recipe = {unit.format, Choice{.maxpool_beta = unit.beta}, unit.form, task.optimiser,
+                    unit.format.mixed() ? task.loss_scale : LossScaler()};
   options.learning_rate = learning_rate;
   options.schedule = task.schedule;
   options.epochs = task.epochs;
@@ -75,6 +76,7 @@ Json LoadedTask::identity() const {
           {"test", task.test.empty() ? task.data : task.test},
           {"test_sha256", test_set.fingerprint()},
           {"optimiser", optimiser_json(task.optimiser)},
+          {"loss_scale", task.loss_scale.text()},
           {"schedule", task.schedule.text()},
           {"epochs", task.epochs},
           {"batch", task.batch},

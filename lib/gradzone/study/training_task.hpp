@@ -19,6 +19,7 @@ struct TrainingTask {
   std::string data;  ///< as load_dataset reads it; its train split
   std::string test;  ///< of which the test split is taken; empty: of `data`
   OptimiserOptions optimiser;
+  LossScaler loss_scale = LossScaler::parse("dynamic");  ///< of amp16
   Schedule schedule = Schedule::parse("cosine");
   int epochs = 100;  ///< of the schedule
   Index batch = 128;

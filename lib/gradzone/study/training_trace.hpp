@@ -5,7 +5,6 @@
 #include <string_view>
 #include <vector>
 
-#include "gradzone/arith/format.hpp"
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/train/training_run.hpp"
 
@@ -16,7 +15,7 @@ inline constexpr std::size_t largest_table_file = std::size_t{256} << 20;
 
 /// One run of one configuration.
 struct TrainUnit {
-  FormatId format = FormatId::fp32;
+  TrainingFormat format;
   Form form = Form::direct;
   double beta = 0;
   int run = 0;  ///< from 0

@@ -33,7 +33,7 @@ UnitColumns::UnitColumns(const CsvReader& reader)
       format_(reader.column("format")) {}
 
 TrainUnit UnitColumns::unit(const CsvReader& reader) const {
-  return {named(reader, format_, parse_format, "not a format").id,
+  return {named(reader, format_, parse_training_format, "not a format"),
           named(reader, form_, parse_form, "not a form"), reader.number(beta_), count(reader, run_)};
 }
 

@@ -13,10 +13,10 @@ inline constexpr double batch_norm_momentum = 0.1;
 /// values per channel,
 ///   running_mean = store(0.1 * mean + 0.9 * running_mean)
 ///   running_var  = store(0.1 * (var * (M / (M - 1))) + 0.9 * running_var)
-/// where 0.1, 0.9 and M / (M - 1) are the format's scalars and every operation is one of its accumulator.
-/// Precondition: M > 1.
-template <class F>
-void update_running_statistics(const Graph& graph, const Activations<F>& activations,
+/// where 0.1, 0.9 and M / (M - 1) are F's scalars and every operation is one of its accumulator. F is the
+/// format that the statistics are kept in. Precondition: M > 1.
+template <class F, class Computed>
+void update_running_statistics(const Graph& graph, const Activations<Computed>& activations,
                                std::vector<Tensor<typename F::Real>>& parameters) {
   using Real = typename F::Real;
   const Real fresh = F::scalar(batch_norm_momentum), kept = F::scalar(1 - batch_norm_momentum);

@@ -1,5 +1,6 @@
-// Trainer: the parameters of a network while they are trained, and the step that changes them. Everything is
-// in one format: parameters, optimiser state and running statistics hold its storage values.
+// Trainer: the parameters of a network while they are trained, and the step that changes them. Parameters,
+// optimiser state and running statistics hold storage values of the format they are kept in; the rest is
+// computed in the same format, or for amp16 in another one (docs/formats.md).
 #pragma once
 
 #include <map>
@@ -8,27 +9,30 @@
 #include <string>
 #include <vector>
 
-#include "gradzone/arith/format.hpp"
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
+#include "gradzone/train/loss_scaler.hpp"
 #include "gradzone/train/optimiser.hpp"
+#include "gradzone/train/training_format.hpp"
 
 namespace gradzone {
 
 /// How a step is computed.
 struct Recipe {
-  FormatId format = FormatId::fp32;
+  TrainingFormat format;
   Choice choice;
   Form form = Form::direct;
   OptimiserOptions optimiser;
+  LossScaler loss_scale;  ///< of amp16; others have none
 };
 
 /// What one step saw before it changed the parameters.
 struct StepResult {
-  double loss = 0;     ///< mean over the mini-batch
-  Index correct = 0;   ///< images whose largest logit is their label's
-  bool finite = true;  ///< the loss and every parameter's gradient
+  double loss = 0;       ///< mean over the mini-batch
+  Index correct = 0;     ///< images whose largest logit is their label's
+  bool skipped = false;  ///< left out because a scaled gradient overflowed: nothing unusual
+  bool finite = true;    ///< the loss and, unless the step was skipped, every parameter's gradient
   /// Where the first NaN or infinity of this step is (eval/non_finite.hpp), if it is not finite.
   std::string non_finite_layer;
 };
@@ -50,7 +54,8 @@ struct TrainerState {
   };
   Parameters parameters;
   std::vector<Named> optimiser;  ///< "momentum.features.0.weight", ...
-  Index steps = 0;               ///< done so far
+  Index steps = 0;               ///< of the optimiser, done so far
+  LossScaler::State loss_scale;
 };
 
 class Trainer {
@@ -59,8 +64,8 @@ class Trainer {
 
   /// One step of the optimiser at a mini-batch with the given learning rate. Images [N, c, h, w] are rounded
   /// to the format first. Batch norms use the statistics of the mini-batch and update the running ones
-  /// (running_statistics.hpp). A step that is not finite is taken all the same: what becomes of it is a
-  /// result.
+  /// (running_statistics.hpp). A step that is not finite is taken all the same, what becomes of it is a
+  /// result, unless the loss is scaled: then the optimiser makes no step (loss_scaler.hpp).
   virtual StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) = 0;
 
   /// Loss and hits of a mini-batch with batch norm in evaluation mode.
@@ -73,7 +78,7 @@ class Trainer {
 };
 
 /// `graph` is copied. Parameters and scalars are rounded to the format. Throws InputError for parameters that
-/// do not fit, UsageError for options out of range.
+/// do not fit, UsageError for options out of range or a loss scale with a format that is not amp16.
 std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe);
 
 }  // namespace gradzone
