@@ -14,9 +14,10 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 TEST(TrainingTables, ReadBackToTheSameBytes) {
-  const TrainUnit unit{FormatId::fp16, Form::composed, 1e4, 3};
-  const std::string trace =
-      trace_csv({{unit, {1, 0.1, 0.2, 0.3, 0.4, 1.0 / 3}}, {unit, {2, nan, 0, nan, 0, 1e-9}}});
+  const TrainUnit unit{FormatId::fp16, Form::composed, 1e4, 3}, mixed{amp16, Form::direct, 0.5, 0};
+  const std::string trace = trace_csv({{unit, {1, 0.1, 0.2, 0.3, 0.4, 1.0 / 3}},
+                                       {unit, {2, nan, 0, nan, 0, 1e-9}},
+                                       {mixed, {1, 1, 1, 1, 1, 1}}});
   EXPECT_EQ(trace_csv(read_trace_csv(trace, "trace.csv")), trace);
   EXPECT_EQ(trace.substr(0, trace.find('\n')),
             "run,epoch,train_loss,train_accuracy,test_loss,test_accuracy,beta,form,format,lr");

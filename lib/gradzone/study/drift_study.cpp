@@ -100,7 +100,7 @@ LoadedDrift::LoadedDrift(DriftStudy study)
 std::string LoadedDrift::configuration() const {
   Json json{{"study", "drift"}, {"command", study_.command()}};
   json.update(task_.identity());
-  json["formats"] = {full_name({study_.format, Order::chain})};
+  json["formats"] = {full_name(study_.format)};
   json["form"] = name(study_.form);
   json["betas"] = study_.betas;
   json["learning_rate"] = rate_;
@@ -136,7 +136,7 @@ class LoadedDrift::Walk {
     write_file_atomically(table_file(), drift_csv(rows_));
     Checkpoint all;
     for (std::size_t n = 0; n < runs_.size(); ++n) {
-      const Checkpoint one = checkpoint_of(drift_.task_.graph, drift_.study_.format, runs_[n].state());
+      const Checkpoint one = checkpoint_of(drift_.task_.graph, drift_.study_.format.kept, runs_[n].state());
       for (NamedTensor t : one.tensors) {
         t.name = prefix(n) + t.name;
         all.tensors.push_back(std::move(t));
@@ -175,7 +175,7 @@ class LoadedDrift::Walk {
       for (const auto& [key, value] : all.metadata) {
         if (key.starts_with(prefix(n))) one.metadata[key.substr(prefix(n).size())] = value;
       }
-      runs_[n].restore(run_state(drift_.task_.graph, drift_.study_.format, one, where));
+      runs_[n].restore(run_state(drift_.task_.graph, drift_.study_.format.kept, one, where));
     }
     const std::vector<std::byte> bytes = read_file(table_file(), largest_table_file);
     rows_ =

@@ -13,7 +13,7 @@ namespace gradzone {
 
 struct DriftStudy {
   TrainingTask task;
-  FormatId format = FormatId::fp32;
+  TrainingFormat format;
   Form form = Form::direct;
   std::vector<double> betas{1, 10, 100, 1000, 10000};  ///< besides 0
   std::string rate;                                    ///< as TrainStudy's

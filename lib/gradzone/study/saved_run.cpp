@@ -66,7 +66,7 @@ Checkpoint checkpoint_of(const Graph& graph, FormatId format, const RunState& st
   Parameters parameters;
   for (const auto& p : state.trainer.parameters) parameters.push_back(with_one_nan(p));
   Checkpoint out = checkpoint_of(graph, parameters, format);
-  const double steps = static_cast<double>(state.trainer.steps);
+  const double steps = static_cast<double>(state.all_steps);
   for (const Node& node : graph.nodes()) {
     if (!std::holds_alternative<BatchNorm>(node.op)) continue;
     out.tensors.push_back(
