@@ -12,8 +12,6 @@
 namespace gradzone {
 namespace {
 
-constexpr std::chrono::seconds save_interval{60};
-
 /// The bits of a NaN depend on the SIMD target; that it is one does not.
 Tensor<double> with_one_nan(Tensor<double> t) {
   for (double& v : t.data) {
@@ -68,7 +66,7 @@ Checkpoint checkpoint_of(const Graph& graph, FormatId format, const RunState& st
   Parameters parameters;
   for (const auto& p : state.trainer.parameters) parameters.push_back(with_one_nan(p));
   Checkpoint out = checkpoint_of(graph, parameters, format);
-  const double steps = static_cast<double>(state.trainer.steps);
+  const double steps = static_cast<double>(state.all_steps);
   for (const Node& node : graph.nodes()) {
     if (!std::holds_alternative<BatchNorm>(node.op)) continue;
     out.tensors.push_back(

@@ -27,6 +27,9 @@ struct TrainWatch {
   std::stop_token stop;
 };
 
+/// A training saves about so often within an epoch: what a killed one computes again.
+inline constexpr std::chrono::seconds save_interval{60};
+
 /// What happens around steps and saves besides the training itself.
 struct RunHooks {
   std::function<void(TrainingRun&)> before_step;

@@ -30,10 +30,7 @@ std::vector<std::string> full_names(const std::vector<TrainingFormat>& formats) 
 
 void check(const TrainStudy& s) {
   if (s.runs < 1) throw UsageError(fmt::format("--runs {}: at least one run is needed", s.runs));
-  if (s.stop_after < 0 || s.stop_after > s.task.epochs) {
-    throw UsageError(fmt::format("--stop-after {}: the schedule has {} epochs; 0 is all of them",
-                                 s.stop_after, s.task.epochs));
-  }
+  check_stop_after(s.stop_after, s.task.epochs);
   if (s.zones.every < 0)
     throw UsageError(fmt::format("--audit-every {}: must not be negative", s.zones.every));
   if (s.formats.empty() || s.forms.empty() || s.betas.empty())

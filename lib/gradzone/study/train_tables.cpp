@@ -12,10 +12,8 @@
 namespace gradzone {
 namespace {
 
-constexpr std::size_t largest_table = std::size_t{256} << 20;
-
 std::string text_of(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = read_file(file, largest_table);
+  const std::vector<std::byte> bytes = read_file(file, largest_table_file);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 

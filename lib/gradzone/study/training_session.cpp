@@ -22,8 +22,16 @@ std::filesystem::path created(const std::filesystem::path& folder) {
   return folder;
 }
 
-/// True if the file holds this configuration; writes it if there is none.
-bool continues(const std::filesystem::path& file, const std::string& configuration) {
+std::string hash_of(const std::string& configuration) {
+  Json json = Json::parse(configuration);
+  json.erase("command");
+  const std::string text = json.dump();
+  return sha256_hex(std::as_bytes(std::span(text)));
+}
+
+}  // namespace
+
+bool continues_study(const std::filesystem::path& file, const std::string& configuration) {
   if (!std::filesystem::exists(file)) {
     write_file_atomically(file, configuration);
     return false;
@@ -39,34 +47,31 @@ bool continues(const std::filesystem::path& file, const std::string& configurati
                   file.string(), fmt::join(found, ", ")));
 }
 
-std::string hash_of(const std::string& configuration) {
-  Json json = Json::parse(configuration);
-  json.erase("command");
-  const std::string text = json.dump();
-  return sha256_hex(std::as_bytes(std::span(text)));
-}
-
-}  // namespace
-
 TrainingSession::TrainingSession(const std::filesystem::path& folder, const Plan& plan,
                                  const TrainWatch& watch)
     : folder_(created(folder)),
       lock_(folder),
       identity_(hash_of(plan.configuration)),
       tables_(folder, plan.configurations, plan.with_zones,
-              continues(folder / plan.file, plan.configuration)),
+              continues_study(folder / plan.file, plan.configuration)),
       watch_(watch),
       total_(plan.images) {}
 
-void TrainingSession::report(const Unit& unit, const TrainingRun& run) const {
+void TrainingSession::report(const Unit& unit, const TrainingRun& run,
+                             const std::vector<EpochRecord>& records) const {
   if (!watch_.progress) return;
   const Score& score = run.score();
   const std::int64_t seen =
       images_before_ + std::min(run.epochs(), unit.epochs) * run.images() + score.images;
-  TrainProgress progress{unit.name, run.epochs() + 1, unit.epochs, 0, 0, seen, total_};
-  if (score.images > 0) {
+  const bool between = score.images == 0;  // epochs: the last one's numbers are still of interest
+  TrainProgress progress{
+      unit.name, run.epochs() + (between && !records.empty() ? 0 : 1), unit.epochs, 0, 0, seen, total_};
+  if (!between) {
     progress.loss = score.mean_loss();
     progress.accuracy = score.accuracy();
+  } else if (!records.empty()) {
+    progress.loss = records.back().train_loss;
+    progress.accuracy = records.back().train_accuracy;
   }
   watch_.progress(progress);
 }
@@ -81,8 +86,10 @@ TrainingSession::Outcome TrainingSession::train(const Unit& unit, const Graph& g
     out.ended_early = unit.ends_early && !out.records.empty() && unit.ends_early(out.records);
     return out.ended_early || run.epochs() >= unit.epochs;
   };
-  const auto after_step = [&](const TrainingRun& now) { report(unit, now); };
-  report(unit, run);
+  const auto after_step = [&](const TrainingRun& now) {
+    if (now.score().images > 0) report(unit, now, out.records);
+  };
+  report(unit, run, out.records);
   while (!ends()) {
     const auto begin = Clock::now();
     const Index seen_before = run.score().images;
@@ -92,6 +99,7 @@ TrainingSession::Outcome TrainingSession::train(const Unit& unit, const Graph& g
     tables_.write();
     saved.save(unit.hooks);
     out.records.push_back(record);
+    report(unit, run, out.records);
   }
   images_before_ += unit.epochs * run.images();
   out.non_finite = run.non_finite();

@@ -13,6 +13,11 @@
 
 namespace gradzone {
 
+/// True if `file` holds this configuration (JSON: an object with the keys that AuditResults names); writes it
+/// if there is no such file. Throws UsageError with the differences, `command` apart, if it holds another
+/// one.
+bool continues_study(const std::filesystem::path& file, const std::string& configuration);
+
 class TrainingSession {
  public:
   struct Plan {
@@ -49,7 +54,7 @@ class TrainingSession {
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
-  void report(const Unit& unit, const TrainingRun& run) const;
+  void report(const Unit& unit, const TrainingRun& run, const std::vector<EpochRecord>& records) const;
 
   std::filesystem::path folder_;
   FolderLock lock_;

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gradzone/base/error.hpp"
 #include "gradzone/nets/nets.hpp"
 #include "gradzone/study/audit_study.hpp"
 
@@ -83,6 +84,12 @@ Json LoadedTask::identity() const {
           {"initialisation", name(task.initialisation)},
           {"seed", task.seed},
           {"versions", Json::parse(versions_json())}};
+}
+
+void check_stop_after(int stop_after, int epochs) {
+  if (stop_after >= 0 && stop_after <= epochs) return;
+  throw UsageError(
+      fmt::format("--stop-after {}: the schedule has {} epochs; 0 is all of them", stop_after, epochs));
 }
 
 void on_threads(int threads, const std::function<void()>& work) {

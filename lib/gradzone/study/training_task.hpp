@@ -47,6 +47,9 @@ struct LoadedTask {
   Dataset train_set, test_set;
 };
 
+/// Throws UsageError unless it is a number of epochs of such a schedule, or 0.
+void check_stop_after(int stop_after, int epochs);
+
 /// Runs `work` on `threads` threads (0: all).
 void on_threads(int threads, const std::function<void()>& work);
 

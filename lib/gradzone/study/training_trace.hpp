@@ -10,6 +10,9 @@
 
 namespace gradzone {
 
+/// Of the tables that trainings write and continue.
+inline constexpr std::size_t largest_table_file = std::size_t{256} << 20;
+
 /// One run of one configuration.
 struct TrainUnit {
   TrainingFormat format;

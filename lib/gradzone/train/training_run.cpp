@@ -135,6 +135,7 @@ const Trainer& TrainingRun::trainer() const {
 RunState TrainingRun::state() {
   RunState out = m_->at;
   out.trainer = m_->trainer->state();
+  out.all_steps = all_steps();
   return out;
 }
 

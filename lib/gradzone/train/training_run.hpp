@@ -45,9 +45,10 @@ struct NonFinite {
 /// Everything that the rest of the run depends on, exactly.
 struct RunState {
   TrainerState trainer;
-  int epoch = 0;   ///< epochs finished
-  Index step = 0;  ///< steps of the next one that are done
-  Score score;     ///< over those steps
+  int epoch = 0;        ///< epochs finished
+  Index step = 0;       ///< steps of the next one that are done
+  Index all_steps = 0;  ///< of all epochs, follows from the two
+  Score score;          ///< over those steps
   std::optional<NonFinite> non_finite;
 };
 
