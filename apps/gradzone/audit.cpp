@@ -58,6 +58,7 @@ ExitCode audit(const AuditOptionsText& text, const Common& common) {
   const bool check = !text.fail_on.empty();
   const Zone fail_on = check ? parse_zone(text.fail_on) : Zone::undecided;
   const LoadedStudy study(wanted);
+  report_skipped(study.data(), common.quiet);
   AuditResults results;
   {
     ProgressLine progress("audit", "point", common.quiet);
@@ -83,13 +84,10 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
   command
       ->add_option("--model", text->study.model,
                    "NET:FILE, a network and its safetensors checkpoint, e.g. lenet5:net.safetensors, or "
-                   "NET:init=torch (kaiming0, he): weights drawn from the seed")
+                   "NET:init=torch (kaiming0, he, he-in): weights drawn from the seed")
       ->required();
-  command
-      ->add_option(
-          "--data", text->study.data,
-          "mnist:FOLDER with the four IDX files, cifar10:PATH with the binary files, or glyphs[:COUNT]")
-      ->required();
+  command->add_option("--data", text->study.data, std::string(dataset_syntax))->required();
+  add_on_bad_image(*command, text->study.on_bad_image);
   command->add_option("--split", text->study.split, "train or test")
       ->capture_default_str()
       ->check(CLI::IsMember({"train", "test"}));

@@ -13,8 +13,9 @@ namespace {
 struct BenchText {
   BenchOptions options;
   ReferenceOptions reference;
-  std::string format = "fp32", choice = "native", choices = "native,minimal", form = "direct",
-              backend = "cpu", engine = "fast", init = "torch", json_file;
+  double beta = 0;
+  std::string format = "fp32", choices = "native,minimal", form = "direct", optimiser = "sgd",
+              engine = "fast", init = "torch", json_file;
   bool verdict = false;
 };
 
@@ -38,10 +39,10 @@ void add_bench_options(CLI::App& command, BenchText& text) {
       ->capture_default_str();
   command.add_option("--batch", text.options.batch, "Images in the mini-batch")->capture_default_str();
   command.add_option("--points,--repeats", text.options.repeats, "Timed repeats")->capture_default_str();
-  command.add_option("--init", text.init, "Weights: torch, kaiming0 or he")->capture_default_str();
+  command.add_option("--init", text.init, "Weights: torch, kaiming0, he or he-in")->capture_default_str();
   command.add_option(
       "--data", text.options.data,
-      "Real images, a mini-batch per repeat: mnist:FOLDER, cifar10:PATH; random ones if left out");
+      fmt::format("Real images, a mini-batch per repeat: {}; random ones if left out", dataset_syntax));
   command.add_option("--threads", text.options.threads, "Threads to use; 0 for all")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
@@ -61,25 +62,24 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
       "  gradzone bench reference --net vgg11 --engine fast --bits 106 --points 5 --threads 2 --json -");
   auto text = std::make_shared<BenchText>();
 
-  CLI::App* step = command->add_subcommand("step", "One loss and gradient of the float program");
+  CLI::App* step = command->add_subcommand("step", "One step of a training: forward, backward, optimiser");
   add_bench_options(*step, *text);
-  step->add_option("--format", text->format, "Format")->capture_default_str();
-  step->add_option("--choice", text->choice, "Choice")->capture_default_str();
+  step->add_option("--format", text->format, "Format, or amp16")->capture_default_str();
+  step->add_option("--beta", text->beta, "Of the hybrid max pools; 0 is native")->capture_default_str();
   step->add_option("--form", text->form, "direct or composed")->capture_default_str();
-  step->add_option("--backend", text->backend, "cpu or reference")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"cpu", "reference"}));
+  step->add_option("--optimiser", text->optimiser, "sgd, adam or adamw")->capture_default_str();
   step->add_flag("--quiet,-q", common.quiet, "No progress");
-  step->footer("Example:\n  gradzone bench step --net lenet5 --batch 32 --format fp16 --json");
+  step->footer("Example:\n  gradzone bench step --net vgg11 --batch 128 --format fp16 --beta 1 --threads 2 --json -");
   step->callback([text, &common, &exit_code] {
     text->options.initialisation = parse_initialisation(text->init);
-    const Format format = parse_format(text->format);
-    const Backend backend = text->backend == "cpu" ? Backend::cpu : Backend::reference;
+    Recipe recipe{.format = parse_training_format(text->format), .form = parse_form(text->form)};
+    recipe.choice.maxpool_beta = text->beta;
+    recipe.optimiser = {.kind = parse_optimiser(text->optimiser), .momentum = 0.9, .weight_decay = 5e-4};
+    if (recipe.format.mixed()) recipe.loss_scale = LossScaler::parse("dynamic");
     ProgressLine progress("bench", "step", common.quiet || !text->json_file.empty());
-    const BenchTimes times = bench_step(text->options, format, parse_choice(text->choice),
-                                        parse_form(text->form), backend, progress.watch(common.stop));
+    const BenchTimes times = bench_step(text->options, recipe, progress.watch(common.stop));
     const std::string detail =
-        fmt::format("{} {} {} {}", full_name(format), text->choice, text->form, text->backend);
+        fmt::format("{} beta {} {} {}", full_name(recipe.format), text->beta, text->form, text->optimiser);
     if (text->json_file.empty()) {
       fmt::print("step {}, {}\n", detail, times_text(*text, times));
     } else {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/data/dataset.hpp"
 
 namespace gradzone::app {
 
@@ -23,12 +24,18 @@ void add_common(CLI::App& command, Common& common);
 /// Adds --seed.
 void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what);
 
+/// Adds --on-bad-image.
+void add_on_bad_image(CLI::App& command, OnBadImage& on_bad_image);
+
 /// Each registers its sub-command; the callback sets `exit_code` or throws a gradzone::Error.
 void add_audit(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_bench(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_data(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_demo(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_drift(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_report(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_search_lr(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_train(CLI::App& app, Common& common, ExitCode& exit_code);
 
 }  // namespace gradzone::app

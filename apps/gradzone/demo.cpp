@@ -10,7 +10,7 @@
 #include "gradzone/nets/nets.hpp"
 #include "gradzone/report/html.hpp"
 #include "gradzone/study/audit_study.hpp"
-#include "gradzone/train/trainer.hpp"
+#include "gradzone/train/training_run.hpp"
 #include "terminal.hpp"
 
 namespace gradzone::app {
@@ -33,7 +33,7 @@ std::string default_data(const DemoOptions& options) {
 
 /// What decides the trained network, written into the checkpoint so that a second run can take it as it is.
 std::string recipe(const DemoOptions& o, const Dataset& data) {
-  return fmt::format("demo 1: lenet5, torch initialisation, {} epochs, seed {}, data {}", o.epochs, o.seed,
+  return fmt::format("demo 2: lenet5, torch initialisation, {} epochs, seed {}, data {}", o.epochs, o.seed,
                      data.fingerprint());
 }
 
@@ -46,20 +46,27 @@ void train_network(const DemoOptions& o, const std::string& file, const Common& 
   }
   const Dataset test_set = load_dataset(o.data, "test", o.seed);
   const Graph graph = make_net("lenet5", BatchNorm::Mode::evaluation);
-  TrainResult trained;
+  RunOptions options;
+  options.recipe.optimiser = {.momentum = 0.9, .weight_decay = 5e-4};
+  options.batch = 64;
+  options.epochs = o.epochs;
+  options.seed = o.seed;
+  TrainingRun run(graph, initialise(graph, Initialisation::torch, o.seed), train_set, test_set, options);
+  EpochRecord last;
   {
     ProgressLine progress("training lenet5 on " + train_set.name(), "step", common.quiet);
-    TrainOptions options;
-    options.epochs = o.epochs;
-    options.seed = o.seed;
-    trained = train(graph, initialise(graph, Initialisation::torch, o.seed), train_set, test_set, options,
-                    progress.watch(common.stop));
+    while (run.epochs() < o.epochs) {
+      if (common.stop.stop_requested())
+        throw InterruptedError("training was interrupted; nothing was written");
+      if (const auto record = run.step()) last = *record;
+      progress.update(run.all_steps(), o.epochs * run.steps_per_epoch());
+    }
   }
   if (!common.quiet && !common.json) {
     fmt::print("trained lenet5 on {}: {:.2f} % of {} test images right\n", train_set.name(),
-               100 * trained.epochs.back().test_accuracy, test_set.size());
+               100 * last.test_accuracy, test_set.size());
   }
-  Checkpoint checkpoint = checkpoint_of(graph, trained.parameters, FormatId::fp32);
+  Checkpoint checkpoint = checkpoint_of(graph, run.trainer().parameters(), FormatId::fp32);
   checkpoint.metadata["recipe"] = recipe(o, train_set);
   write_safetensors(file, checkpoint);
 }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <map>
 #include <new>
 #include <string>
 #include <system_error>
@@ -32,6 +33,17 @@ void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what) {
     return good ? std::string() : fmt::format("{} is not a whole number from 0 to 2^64 - 1", text);
   };
   command.add_option("--seed", seed, what)->capture_default_str()->check(CLI::Validator(is_seed, ""));
+}
+
+void add_on_bad_image(CLI::App& command, OnBadImage& on_bad_image) {
+  static const std::map<std::string, OnBadImage> names{{"fail", OnBadImage::fail},
+                                                       {"skip", OnBadImage::skip}};
+  command
+      .add_option("--on-bad-image", on_bad_image,
+                  "Images of a folder that cannot be read: fail refuses the folder, skip leaves them out and "
+                  "names them (fail)")
+      ->transform(CLI::CheckedTransformer(names).description(""))
+      ->type_name("fail|skip");
 }
 
 namespace {
@@ -89,6 +101,9 @@ int run(int argc, char** argv) {
   ExitCode exit_code = ExitCode::done;
   add_demo(app, common, exit_code);
   add_audit(app, common, exit_code);
+  add_train(app, common, exit_code);
+  add_search_lr(app, common, exit_code);
+  add_drift(app, common, exit_code);
   add_inspect(app, common, exit_code);
   add_data(app, common, exit_code);
   add_report(app, common, exit_code);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -30,14 +31,17 @@ ProgressLine::~ProgressLine() {
   if (drawn_ && terminal_) std::fputc('\n', stderr);
 }
 
-std::string ProgressLine::line(std::int64_t done, std::int64_t total, double seconds) const {
+std::string ProgressLine::line(std::int64_t done, std::int64_t total, double seconds,
+                               const std::string& detail) const {
   const double rate = static_cast<double>(done - first_) / seconds;
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
   const std::string remaining = done < total ? fmt::format(", {} left", duration_text(left)) : "";
-  return fmt::format("{}: {} of {} {}s, {:.3g} {}s/s{}", what_, done, total, unit_, rate, unit_, remaining);
+  const std::string state = detail.empty() ? fmt::format("{} of {} {}s", done, total, unit_) : detail;
+  const std::string speed = rate < 1000 ? fmt::format("{:.3g}", rate) : fmt::format("{:.0f}", rate);
+  return fmt::format("{}: {}, {} {}s/s{}", what_, state, speed, unit_, remaining);
 }
 
-void ProgressLine::update(std::int64_t done, std::int64_t total) {
+void ProgressLine::update(std::int64_t done, std::int64_t total, const std::string& detail) {
   if (quiet_) return;
   const std::lock_guard lock(mutex_);
   if (first_ < 0) first_ = done;
@@ -48,10 +52,28 @@ void ProgressLine::update(std::int64_t done, std::int64_t total) {
   if (elapsed < 1 || (!last && since_last < (terminal_ ? 0.1 : 10))) return;
   last_ = now;
   drawn_ = true;
-  const std::string text = line(done, total, elapsed);
+  const std::string text = line(done, total, elapsed, detail);
   // \033[K clears what a longer earlier line left behind.
   fmt::print(stderr, "{}{}{}", terminal_ ? "\r" : "", text, terminal_ ? "\033[K" : "\n");
   std::fflush(stderr);
+}
+
+void report_skipped(const Dataset& data, bool quiet) {
+  const std::vector<std::string>& bad = data.skipped();
+  if (quiet || bad.empty()) return;
+  constexpr std::size_t most_named = 5;
+  fmt::print(stderr, "{}: {} bad images left out, {} are used\n", data.name(), bad.size(), data.size());
+  for (std::size_t i = 0; i < std::min(bad.size(), most_named); ++i) fmt::print(stderr, "  {}\n", bad[i]);
+  if (bad.size() > most_named) fmt::print(stderr, "  and {} more\n", bad.size() - most_named);
+}
+
+TrainWatch train_watch(ProgressLine& line, std::stop_token stop) {
+  return {[&line](const TrainProgress& p) {
+            line.update(p.images, p.total,
+                        fmt::format("{}, epoch {} of {}, loss {:.4f}, accuracy {:.2f} %", p.unit,
+                                    std::min(p.epoch, p.epochs), p.epochs, p.loss, 100 * p.accuracy));
+          },
+          std::move(stop)};
 }
 
 std::string zone_table(const AuditResults& results) {

@@ -7,7 +7,9 @@
 #include <string>
 
 #include "gradzone/base/progress.hpp"
+#include "gradzone/data/dataset.hpp"
 #include "gradzone/io/results.hpp"
+#include "gradzone/study/saved_run.hpp"
 
 namespace gradzone::app {
 
@@ -17,15 +19,16 @@ class ProgressLine {
  public:
   ProgressLine(std::string what, std::string unit, bool quiet);
   ~ProgressLine();
-  /// For Watch::progress; callable from any thread.
-  void update(std::int64_t done, std::int64_t total);
+  /// For Watch::progress; callable from any thread. `detail`, if there is one, says what is done in place of
+  /// the numbers.
+  void update(std::int64_t done, std::int64_t total, const std::string& detail = "");
   Watch watch(std::stop_token stop) {
     return {[this](std::int64_t done, std::int64_t total) { update(done, total); }, std::move(stop)};
   }
 
  private:
   using Clock = std::chrono::steady_clock;
-  std::string line(std::int64_t done, std::int64_t total, double seconds) const;
+  std::string line(std::int64_t done, std::int64_t total, double seconds, const std::string& detail) const;
 
   std::mutex mutex_;
   std::string what_, unit_;
@@ -34,8 +37,14 @@ class ProgressLine {
   std::int64_t first_ = -1;  ///< units that were there at the start (a resumed run)
 };
 
+/// A progress line for trainings: unit, epoch, loss, accuracy, images per second, time left.
+TrainWatch train_watch(ProgressLine& line, std::stop_token stop);
+
 /// "1 min 40 s"
 std::string duration_text(double seconds);
+
+/// Names the images that were left out of a data set on standard error, at most five of them.
+void report_skipped(const Dataset& data, bool quiet);
 
 /// The zone table of finished results, one line per format and zone, for standard output.
 std::string zone_table(const AuditResults& results);

@@ -41,6 +41,7 @@ void expect_agreement(const Shape& shape, BatchNorm::Mode mode, std::uint64_t se
     cpu.batch_norm(op, x, weight, bias, mean, variance, y2, state2);
     EXPECT_TRUE(agree::same_bits(y, y2)) << "forward";
     EXPECT_TRUE(same_bits(state.mean, state2.mean)) << "mean";
+    EXPECT_TRUE(same_bits(state.variance, state2.variance)) << "variance";
     EXPECT_TRUE(same_bits(state.inverse_deviation, state2.inverse_deviation)) << "inverse deviation";
     cpu.batch_norm_gradient(op, x, weight, state, dy, dx2, dw2, db2);
     EXPECT_TRUE(agree::same_bits(dx, dx2)) << "input gradient";

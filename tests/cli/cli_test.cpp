@@ -40,7 +40,15 @@ Contents results_of(const fs::path& folder) {
   Contents contents = contents_of(folder);
   contents.erase("store.sqlite");
   contents.erase("timing.json");
+  contents.erase("times.csv");
   return contents;
+}
+
+bool any_temporary(const fs::path& folder) {
+  for (const auto& [name, bytes] : contents_of(folder)) {
+    if (name.find(".tmp") != std::string::npos) return true;
+  }
+  return false;
 }
 
 void expect_same(const Contents& found, const Contents& expected) {

@@ -28,8 +28,10 @@ using Contents = std::map<std::string, Bytes>;
 Bytes read(const fs::path& file);
 void write(const fs::path& file, const Bytes& bytes);
 Contents contents_of(const fs::path& folder);
-/// contents_of without store.sqlite and timing.json, which may differ from run to run.
+/// contents_of without store.sqlite, timing.json and times.csv, which may differ from run to run.
 Contents results_of(const fs::path& folder);
+/// Whether a file is left that was to be renamed.
+bool any_temporary(const fs::path& folder);
 /// Fails for each file whose bytes differ; prints names, not contents.
 void expect_same(const Contents& found, const Contents& expected);
 

@@ -145,13 +145,16 @@ TEST_F(CliData, ListNamesEverySetWithItsChecksums) {
   const Outcome json = run({"data", "list", "--json"});
   EXPECT_EQ(json.exit_code, 0);
   const auto sets = nlohmann::json::parse(json.out);
-  ASSERT_EQ(sets.size(), 2u);
-  EXPECT_EQ(sets[0]["name"], "glyphs");
-  EXPECT_EQ(sets[1]["name"], "mnist");
-  ASSERT_EQ(sets[1]["files"].size(), all_names.size());
-  for (const auto& file : sets[1]["files"]) {
-    EXPECT_EQ(file["sha256"].get<std::string>().size(), 64u);
-    EXPECT_NE(text.out.find(file["sha256"].get<std::string>()), std::string::npos);
+  const std::vector<std::pair<std::string, std::size_t>> names_and_files{
+      {"glyphs", 0}, {"glyphs32", 0}, {"mnist", 4}, {"cifar10", 6}, {"cifar100", 2}, {"svhn", 3}};
+  ASSERT_EQ(sets.size(), names_and_files.size());
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    EXPECT_EQ(sets[i]["name"], names_and_files[i].first);
+    EXPECT_EQ(sets[i]["files"].size(), names_and_files[i].second);
+    for (const auto& file : sets[i]["files"]) {
+      EXPECT_EQ(file["sha256"].get<std::string>().size(), 64u);
+      EXPECT_NE(text.out.find(file["sha256"].get<std::string>()), std::string::npos);
+    }
   }
 }
 

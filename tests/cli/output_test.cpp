@@ -1,50 +1,16 @@
 // Output that cannot be written: a clear line, the right exit code, and nothing damaged that was there.
-#include <sys/mount.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-
 #include "cli/cli_test.hpp"
+#include "cli/small_disk.hpp"
 #include "gradzone/io/sqlite.hpp"
 
 namespace gradzone::test {
 namespace {
 
-/// A small file system of its own, unmounted at the end.
-class SmallDisk {
- public:
-  SmallDisk(fs::path where, const std::string& options, unsigned long flags = 0) : where_(std::move(where)) {
-    fs::create_directories(where_);
-    mounted_ = ::mount("tmpfs", where_.c_str(), "tmpfs", flags, options.c_str()) == 0;
-    if (!mounted_) why_ = std::string("a tmpfs cannot be mounted here: ") + std::strerror(errno);
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  ~SmallDisk() {
-    if (mounted_) ::umount2(where_.c_str(), MNT_DETACH);
-  }
-  bool mounted() const { return mounted_; }
-  const std::string& why_not() const { return why_; }
-  bool resize(const std::string& options) const {
-    return ::mount("tmpfs", where_.c_str(), "tmpfs", MS_REMOUNT, options.c_str()) == 0;
-  }
-
- private:
-  fs::path where_;
-  bool mounted_ = false;
-  std::string why_;
-};
-
 class CliOutput : public CliTest {
  protected:
   fs::path store() const { return out() / "store.sqlite"; }
-  static bool any_temporary(const fs::path& folder) {
-    for (const auto& [name, bytes] : contents_of(folder)) {
-      if (name.find(".tmp") != std::string::npos) return true;
-    }
-    return false;
-  }
 };
 
 TEST_F(CliOutput, AFileWhereTheFolderShouldBeIsKept) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 
+#include "../support/golden.hpp"
 #include "../support/running_error.hpp"
 #include "gradzone/base/random.hpp"
 #include "gradzone/eval/float_evaluator.hpp"
@@ -17,15 +18,6 @@
 
 namespace gradzone::support {
 namespace {
-
-/// 16-bit integers: word i of tensor number `tensor`, as make_golden.py makes them.
-std::uint32_t golden_word(std::uint64_t tensor, std::uint64_t i) {
-  constexpr std::uint64_t modulus = std::uint64_t{1} << 32;
-  std::uint64_t h = (i * 1103515245 + tensor * 362437 + 7919) % modulus;
-  h = (h ^ (h >> 15)) * 1540483477 % modulus;
-  h = (h ^ (h >> 13)) * 1274126177 % modulus;
-  return static_cast<std::uint32_t>(h >> 16);
-}
 
 double golden_value(const ParameterSpec& spec, std::uint32_t word) {
   const double centred = static_cast<double>(word) - 32768;
@@ -67,12 +59,6 @@ struct Golden {
   double loss = 0;
   std::map<std::string, GoldenTensor> gradient;
 };
-
-double next_number(std::istream& in) {
-  std::string text;
-  in >> text;
-  return std::stod(text);  // reads hexadecimal floats, as operator>> does not
-}
 
 Golden read_golden(const std::string& name, std::size_t logits) {
   std::ifstream in(std::string(GRADZONE_GOLDEN_DIR) + "/" + name + ".txt");

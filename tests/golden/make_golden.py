@@ -9,16 +9,9 @@ import sys
 import torch
 import torch.nn.functional as F
 
+from golden_formulas import words
+
 STORED_ENTRIES = 12
-
-
-def words(tensor, count):
-    """16-bit integers: word i of tensor number `tensor`."""
-    i = torch.arange(count, dtype=torch.int64)
-    h = (i * 1103515245 + tensor * 362437 + 7919) % 2**32
-    h = (h ^ (h >> 15)) * 1540483477 % 2**32
-    h = (h ^ (h >> 13)) * 1274126177 % 2**32
-    return h >> 16
 
 
 def parameter(number, name, shape):

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,31 +10,14 @@
 #include "gradzone/data/manifest.hpp"
 #include "gradzone/data/mnist.hpp"
 #include "gradzone/data/sha256.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace gradzone {
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that is deleted with its content.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (fs::temp_directory_path() / "gradzone-data-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = pattern;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-  void write(const std::string& name, const std::string& content) const {
-    write_file_atomically(path_ / name, content);
-  }
-
- private:
-  fs::path path_;
-};
+using Folder = support::ScratchFolder;
 
 std::string big_endian(std::uint32_t value) {
   std::string out;
@@ -112,10 +94,25 @@ TEST(Manifest, RefusesJsonThatIsNone) {
   }
 }
 
+Manifest made_up(std::vector<ManifestFile> files) {
+  Manifest out;
+  out.name = "test";
+  out.files = std::move(files);
+  return out;
+}
+
+TEST(Manifest, OfCifar10NamesItsArchive) {
+  const Manifest& cifar10 = find_manifest("cifar10");
+  ASSERT_TRUE(cifar10.archive);
+  EXPECT_EQ(cifar10.archive->name, "cifar-10-binary.tar.gz");
+  EXPECT_EQ(cifar10.files.size(), 6u);
+  for (const ManifestFile& file : cifar10.files) EXPECT_EQ(file.bytes, 10000u * 3073) << file.name;
+}
+
 TEST(VerifyDataset, TellsGoodMissingAndWrongFilesApart) {
   const Folder folder;
   const std::string abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";  // FIPS 180-4
-  Manifest manifest{"test", "", "", "", {}, {{"a", 3, abc}, {"b", 3, abc}, {"c", 3, abc}, {"d", 2, abc}}};
+  const Manifest manifest = made_up({{"a", 3, abc}, {"b", 3, abc}, {"c", 3, abc}, {"d", 2, abc}});
   folder.write("a", "abc");
   folder.write("c", "abd");
   folder.write("d", "abc");
@@ -133,8 +130,7 @@ TEST(VerifyDataset, TellsGoodMissingAndWrongFilesApart) {
 TEST(VerifyDataset, ReportsDamagedGzipFilesAsWrong) {
   const Folder folder;
   folder.write("a.gz", "\x1f\x8b broken");
-  const auto checks =
-      verify_dataset(folder.path(), {"test", "", "", "", {}, {{"a", 3, std::string(64, '0')}}});
+  const auto checks = verify_dataset(folder.path(), made_up({{"a", 3, std::string(64, '0')}}));
   EXPECT_EQ(checks.at(0).state, FileCheck::State::wrong);
   EXPECT_NE(checks[0].detail.find("gzip"), std::string::npos) << checks[0].detail;
 }

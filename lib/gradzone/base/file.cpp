@@ -116,6 +116,23 @@ void write_file_atomically(const std::filesystem::path& path, std::span<const st
   if (::rename(temporary.c_str(), path.c_str()) != 0) discard(errno);
 }
 
+FolderLock::FolderLock(const std::filesystem::path& folder)
+    : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0) throw InputError(fmt::format("{}: cannot open: {}", folder.string(), std::strerror(errno)));
+  // Other errors mean a file system without such locks.
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(fd_);
+    throw UsageError(
+        fmt::format("{}: another audit or training is writing there: wait for it or give "
+                    "another --out",
+                    folder.string()));
+  }
+}
+
+FolderLock::~FolderLock() {
+  ::close(fd_);
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
   write_file_atomically(path, std::as_bytes(std::span(text.data(), text.size())));
 }

@@ -24,4 +24,18 @@ void create_writable_folder(const std::filesystem::path& folder);
 void write_file_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
+/// At most one process writes its results to a folder. The lock is on the folder itself, where it disturbs no
+/// lock on a file in it (SQLite's), and ends with the process.
+class FolderLock {
+ public:
+  /// Throws UsageError if another process holds it, InputError if the folder cannot be opened.
+  explicit FolderLock(const std::filesystem::path& folder);
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock();
+
+ private:
+  int fd_;
+};
+
 }  // namespace gradzone

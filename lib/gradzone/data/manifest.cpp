@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "gradzone/base/error.hpp"
@@ -15,39 +16,47 @@
 namespace gradzone {
 namespace {
 
-/// How much longer than its content a gzip file may be: names and comments in its header.
-constexpr std::size_t gzip_overhead = std::size_t{1} << 20;
+struct Content {
+  std::size_t bytes = 0;
+  std::string sha256;
+};
 
-/// The file's content, uncompressed, but no more than one byte over what is expected if it was compressed.
-std::vector<std::byte> content(const std::filesystem::path& path, std::size_t expected) {
-  std::vector<std::byte> file = read_file(path, expected + gzip_overhead);
-  return is_gzip(file) ? gunzip_at_most(file, expected + 1, path.string()) : file;
-}
-
-FileCheck check(const std::filesystem::path& folder, const ManifestFile& file) {
-  const auto path = find_plain_or_gzip(folder, file.name);
-  if (path.empty()) return {FileCheck::State::missing, file.name, fmt::format("not in {}", folder.string())};
-  const auto wrong = [&](const std::string& what) {
-    return FileCheck{FileCheck::State::wrong, file.name, what};
+/// Of the file, or of what is in it if that is compared and it is gzip-compressed. Reads little more than
+/// expected.
+Content content_of(const std::filesystem::path& path, std::size_t expected, Compared compared) {
+  constexpr std::size_t gzip_overhead = std::size_t{1} << 20;  // names and comments in its header
+  std::ifstream file(path, std::ios::binary);
+  std::vector<char> piece(std::size_t{1} << 20);
+  const auto read_piece = [&] {
+    file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    return std::as_bytes(std::span(piece).first(static_cast<std::size_t>(file.gcount())));
   };
-  try {
-    const auto bytes = content(path, file.bytes);
-    if (bytes.size() > file.bytes)
-      return wrong(fmt::format("{}: more than {} bytes", path.string(), file.bytes));
-    if (bytes.size() < file.bytes) {
-      return wrong(fmt::format("{}: {} bytes instead of {}", path.string(), bytes.size(), file.bytes));
-    }
-    const std::string sum = sha256_hex(bytes);
-    if (sum != file.sha256)
-      return wrong(fmt::format("{}: sha256 {} instead of {}", path.string(), sum, file.sha256));
-  } catch (const InputError& error) {
-    return wrong(error.what());
+  auto bytes = read_piece();
+  if (bytes.empty() && !file.eof()) throw InputError(fmt::format("{}: cannot read", path.string()));
+  if (compared == Compared::content && is_gzip(bytes)) {
+    const auto all = gunzip_at_most(read_file(path, expected + gzip_overhead), expected + 1, path.string());
+    return {all.size(), sha256_hex(all)};
   }
-  return {FileCheck::State::ok, file.name, path.string()};
+  Content out;
+  Sha256 hash;
+  for (; !bytes.empty() && out.bytes <= expected; bytes = read_piece()) {
+    out.bytes += bytes.size();
+    hash.update(bytes);
+  }
+  out.sha256 = hash.hex();
+  return out;
 }
 
 bool is_sha256(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+ManifestFile parse_file(const nlohmann::json& json, const std::string& where) {
+  const ManifestFile file{json.at("name"), json.at("bytes"), json.at("sha256")};
+  if (!is_sha256(file.sha256)) throw InputError(fmt::format("{}: {} has no SHA-256", where, file.name));
+  if (file.name.empty() || file.name.find('/') != std::string::npos)
+    throw InputError(fmt::format("{}: a file name must not be empty or lead to another folder", where));
+  return file;
 }
 
 }  // namespace
@@ -55,16 +64,16 @@ bool is_sha256(const std::string& text) {
 Manifest parse_manifest(std::string_view json, const std::string& where) {
   try {
     const auto root = nlohmann::json::parse(json);
-    Manifest out{root.at("name"),    root.at("title"), root.at("source"),
-                 root.at("licence"), root.at("urls"),  {}};
-    for (const auto& file : root.at("files")) {
-      out.files.push_back({file.at("name"), file.at("bytes"), file.at("sha256")});
-      const ManifestFile& added = out.files.back();
-      if (!is_sha256(added.sha256)) throw InputError(fmt::format("{}: {} has no SHA-256", where, added.name));
-      if (added.name.empty() || added.name.find('/') != std::string::npos) {
-        throw InputError(fmt::format("{}: a file name must not be empty or lead to another folder", where));
-      }
-    }
+    Manifest out{.name = root.at("name"),
+                 .title = root.at("title"),
+                 .source = root.at("source"),
+                 .licence = root.at("licence"),
+                 .urls = root.at("urls"),
+                 .archive = {},
+                 .suffix = root.value("suffix", ""),
+                 .files = {}};
+    if (root.contains("archive")) out.archive = parse_file(root["archive"], where);
+    for (const auto& file : root.at("files")) out.files.push_back(parse_file(file, where));
     return out;
   } catch (const nlohmann::json::exception& error) {
     throw InputError(fmt::format("{}: not a manifest: {}", where, error.what()));
@@ -90,6 +99,20 @@ const Manifest& find_manifest(std::string_view name) {
   throw UsageError(fmt::format("unknown data set \"{}\": there are manifests of {}", name, names));
 }
 
+std::string difference(const std::filesystem::path& path, const ManifestFile& file, Compared compared) {
+  try {
+    const Content content = content_of(path, file.bytes, compared);
+    if (content.bytes > file.bytes) return fmt::format("{}: more than {} bytes", path.string(), file.bytes);
+    if (content.bytes < file.bytes)
+      return fmt::format("{}: {} bytes instead of {}", path.string(), content.bytes, file.bytes);
+    if (content.sha256 != file.sha256)
+      return fmt::format("{}: sha256 {} instead of {}", path.string(), content.sha256, file.sha256);
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return {};
+}
+
 std::string_view name(FileCheck::State state) {
   switch (state) {
     case FileCheck::State::ok:
@@ -108,7 +131,16 @@ std::vector<FileCheck> verify_dataset(const std::filesystem::path& folder, const
     throw InputError(fmt::format("{}: no such folder", folder.string()));
   }
   std::vector<FileCheck> out;
-  for (const ManifestFile& file : manifest.files) out.push_back(check(folder, file));
+  for (const ManifestFile& file : manifest.files) {
+    const auto path = find_plain_or_gzip(folder, file.name);
+    if (path.empty()) {
+      out.push_back({FileCheck::State::missing, file.name, fmt::format("not in {}", folder.string())});
+      continue;
+    }
+    const std::string wrong = difference(path, file, Compared::content);
+    const auto state = wrong.empty() ? FileCheck::State::ok : FileCheck::State::wrong;
+    out.push_back({state, file.name, wrong.empty() ? path.string() : wrong});
+  }
   return out;
 }
 

@@ -1,11 +1,10 @@
 #include "gradzone/eval/float_evaluator.hpp"
 
-#include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "gradzone/eval/network.hpp"
 #include "gradzone/kernels/layout.hpp"
+#include "gradzone/eval/non_finite.hpp"
 
 namespace gradzone {
 namespace {
@@ -69,30 +68,6 @@ LayerBranches branches_of_norm(NodeId id, const Tensor<Real>& y) {
   LayerBranches out{id, std::vector<std::uint8_t>(y.data.size(), 0), {}};
   for (std::size_t o = 0; o < y.data.size(); ++o) out.codes[o] = y.data[o] == 0;
   return out;
-}
-
-template <class Real>
-bool is_finite(const Tensor<Real>& t) {
-  return std::all_of(t.data.begin(), t.data.end(), [](Real v) { return std::isfinite(v); });
-}
-
-/// FloatRun::non_finite_layer.
-template <class F>
-std::string non_finite_layer(const Graph& graph, const Activations<F>& a, double loss,
-                             const Gradients<F>& g) {
-  const auto& nodes = graph.nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (!is_finite(a.values[i])) return nodes[i].name;
-  }
-  if (!std::isfinite(loss)) return "loss";
-  for (std::size_t i = nodes.size(); i-- > 0;) {
-    if (!is_finite(g.outputs[i])) return nodes[i].name;
-    for (std::size_t p = 0; p < g.parameters.size(); ++p) {
-      if (graph.parameters()[p].node == static_cast<NodeId>(i) && !is_finite(g.parameters[p]))
-        return nodes[i].name;
-    }
-  }
-  return "";
 }
 
 template <class F>

@@ -141,6 +141,14 @@ Graph Graph::with_scalars_of(FormatId format) const {
   return out;
 }
 
+Graph Graph::with_batch_norm(BatchNorm::Mode mode) const {
+  Graph out = *this;
+  for (Node& node : out.nodes_) {
+    if (auto* b = std::get_if<BatchNorm>(&node.op)) b->mode = mode;
+  }
+  return out;
+}
+
 std::string Graph::describe() const {
   std::string out = fmt::format("{}, input {}\n", name_, to_string(input_shape()));
   for (const Node& node : nodes_) {

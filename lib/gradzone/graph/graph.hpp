@@ -47,6 +47,9 @@ class Graph {
   /// `format` sees it: both the float and the real evaluation of a point start from these numbers.
   Graph with_scalars_of(FormatId format) const;
 
+  /// The same network with every batch norm in `mode`.
+  Graph with_batch_norm(BatchNorm::Mode mode) const;
+
   /// One line a layer: name, operation, output shape, parameters.
   std::string describe() const;
 

@@ -18,11 +18,12 @@ namespace {
 
 using TensorsByName = std::map<std::string, const NamedTensor*, std::less<>>;
 
-/// Every tensor that is a parameter, that is, without batch norm's step counters.
+/// Every tensor that is a parameter: neither batch norm's step counters nor what a trainer keeps beside.
 TensorsByName tensors_by_name(const Checkpoint& checkpoint) {
   TensorsByName out;
   for (const NamedTensor& t : checkpoint.tensors) {
-    if (!t.name.ends_with(".num_batches_tracked")) out.emplace(t.name, &t);
+    if (!t.name.ends_with(".num_batches_tracked") && !t.name.starts_with(optimiser_prefix))
+      out.emplace(t.name, &t);
   }
   return out;
 }
@@ -100,19 +101,22 @@ std::string unusable(const NamedTensor& tensor) {
   return {};
 }
 
-StoredType stored_type(FormatId format) {
-  switch (format) {
-    case FormatId::fp64:
-      return StoredType::f64;
-    case FormatId::fp32:
-      return StoredType::f32;
-    case FormatId::fp16:
-    case FormatId::fp16_strict:
-      return StoredType::f16;
-    case FormatId::bf16:
-      return StoredType::bf16;
+/// The tensors of a checkpoint that fits the graph.
+TensorsByName matched_tensors(const Graph& graph, const Checkpoint& checkpoint, const std::string& where) {
+  TensorsByName tensors = tensors_by_name(checkpoint);
+  if (const std::string what = mismatch(graph, tensors); !what.empty()) {
+    const auto other = recognise(tensors);
+    throw InputError(fmt::format("{}: does not fit {}: {}{}", where, graph.name(), what,
+                                 other ? fmt::format("; it looks like {}", *other) : ""));
   }
-  return StoredType::f64;
+  return tensors;
+}
+
+Parameters in_order_of(const Graph& graph, const TensorsByName& tensors) {
+  Parameters out;
+  out.reserve(graph.parameters().size());
+  for (const ParameterSpec& spec : graph.parameters()) out.push_back(tensors.find(spec.name)->second->values);
+  return out;
 }
 
 }  // namespace
@@ -137,26 +141,36 @@ ModelSpec parse_model_spec(std::string_view text) {
 }
 
 Parameters parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where) {
-  const TensorsByName tensors = tensors_by_name(checkpoint);
-  if (const std::string what = mismatch(graph, tensors); !what.empty()) {
-    const auto other = recognise(tensors);
-    throw InputError(fmt::format("{}: does not fit {}: {}{}", where, graph.name(), what,
-                                 other ? fmt::format("; it looks like {}", *other) : ""));
-  }
-  Parameters out;
-  out.reserve(graph.parameters().size());
+  const TensorsByName tensors = matched_tensors(graph, checkpoint, where);
   for (const ParameterSpec& spec : graph.parameters()) {
-    const NamedTensor& tensor = *tensors.find(spec.name)->second;
-    if (const std::string what = unusable(tensor); !what.empty()) {
+    if (const std::string what = unusable(*tensors.find(spec.name)->second); !what.empty()) {
       throw InputError(fmt::format("{}: tensor {}: {}", where, spec.name, what));
     }
-    out.push_back(tensor.values);
   }
-  return out;
+  return in_order_of(graph, tensors);
+}
+
+Parameters stored_parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where) {
+  return in_order_of(graph, matched_tensors(graph, checkpoint, where));
 }
 
 std::optional<std::string> recognise_net(const Checkpoint& checkpoint) {
   return recognise(tensors_by_name(checkpoint));
+}
+
+StoredType stored_type(FormatId format) {
+  switch (format) {
+    case FormatId::fp64:
+      return StoredType::f64;
+    case FormatId::fp32:
+      return StoredType::f32;
+    case FormatId::fp16:
+    case FormatId::fp16_strict:
+      return StoredType::f16;
+    case FormatId::bf16:
+      return StoredType::bf16;
+  }
+  return StoredType::f64;
 }
 
 Checkpoint checkpoint_of(const Graph& graph, const Parameters& parameters, FormatId format) {

@@ -25,11 +25,21 @@ struct ModelSpec {
 /// network, a colon, a path. Throws UsageError listing the networks.
 ModelSpec parse_model_spec(std::string_view text);
 
-/// The parameters of `graph`, matched by name. num_batches_tracked (which no gradient sees) is ignored.
+/// What a trainer keeps beside the parameters has names with this prefix; nothing but the trainer reads it.
+inline constexpr std::string_view optimiser_prefix = "optimiser.";
+
+/// The element type that holds the storage values of a format.
+StoredType stored_type(FormatId format);
+
+/// The parameters of `graph`, matched by name. num_batches_tracked (which no gradient sees) and a trainer's
+/// own tensors are ignored.
 /// Throws InputError, one line beginning with `where`, for missing, unexpected or wrongly shaped tensors
 /// (naming the network that the checkpoint does fit, if there is one), whole-number weights, NaN, infinity, a
 /// negative variance.
 Parameters parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where);
+
+/// The same whatever the values are: a training that has diverged is continued, too.
+Parameters stored_parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where);
 
 /// The name of the known network whose parameters these are, names and shapes, if there is one.
 std::optional<std::string> recognise_net(const Checkpoint& checkpoint);

@@ -1,8 +1,6 @@
 #include "gradzone/io/store.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -33,28 +31,6 @@ const Table<SampleRow> samples_table("samples", Rows::many);
 const Table<TieRow> ties_table("ties", Rows::many);
 const Table<ImageRow> images_table("images", Rows::one);
 const Table<TimingRow> timing_table("timing", Rows::one);
-
-/// At most one process writes to the store of a folder. The lock is on the folder, where it cannot disturb
-/// SQLite's own locks on the file, and ends with the process.
-class FolderLock {
- public:
-  explicit FolderLock(const std::filesystem::path& folder)
-      : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (fd_ < 0) throw InputError(fmt::format("{}: cannot open: {}", folder.string(), std::strerror(errno)));
-    // Other errors mean a file system without such locks; SQLite's still keep the file whole there.
-    if (::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      ::close(fd_);
-      throw UsageError(fmt::format("{}: another audit is writing there: wait for it or give another --out",
-                                   folder.string()));
-    }
-  }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock() { ::close(fd_); }
-
- private:
-  int fd_;
-};
 
 /// Better now than after the first point has been computed.
 void check_writable(const std::filesystem::path& path) {

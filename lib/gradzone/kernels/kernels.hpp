@@ -38,10 +38,12 @@ using ArgmaxSets = std::vector<std::uint8_t>;
 /// What follows a layer's sums without a tensor in between: nothing, or a ReLU, y = activation(store(...)).
 enum class After { nothing, relu };
 
-/// What batch_norm leaves for its backward pass, all in the accumulator: [channels] each.
+/// What batch_norm leaves for its backward pass and for running statistics, all in the accumulator:
+/// [channels] each.
 template <class Real>
 struct BatchNormState {
   std::vector<Real> mean;
+  std::vector<Real> variance;           ///< as it was used: in training mode sum (x - mean)^2 / M
   std::vector<Real> inverse_deviation;  ///< 1 / sqrt(var + eps)
 };
 

@@ -74,18 +74,6 @@ std::int64_t quarter_of_memory() {
   return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
 }
 
-void check_data_fits(const Graph& graph, const Dataset& data) {
-  if (data.image_shape() != graph.input_shape()) {
-    throw InputError(fmt::format("{} has images of shape {}, but {} takes {}", data.name(),
-                                 to_string(data.image_shape()), graph.name(),
-                                 to_string(graph.input_shape())));
-  }
-  if (data.classes() > graph.classes()) {
-    throw InputError(fmt::format("{} has {} classes, but {} has {} logits", data.name(), data.classes(),
-                                 graph.name(), graph.classes()));
-  }
-}
-
 }  // namespace
 
 std::string versions_json() {
@@ -104,6 +92,7 @@ std::string AuditStudy::command() const {
   out += fmt::format(" --batch {}", batch);
   if (samples > 0) out += fmt::format(" --samples {}", samples);
   if (shuffle) out += " --shuffle";
+  if (on_bad_image == OnBadImage::skip) out += " --on-bad-image skip";
   out += fmt::format(" --seed {}", seed);
   if (batch_norm == BatchNorm::Mode::training) out += " --batch-norm training";
   const ReferenceOptions standard;
@@ -122,7 +111,7 @@ std::string AuditStudy::command() const {
 LoadedStudy::LoadedStudy(AuditStudy study)
     : study_((check(study), std::move(study))),
       graph_(load_graph(study_)),
-      data_(load_dataset(study_.data, study_.split, study_.seed)) {
+      data_(load_dataset(study_.data, study_.split, study_.seed, study_.on_bad_image)) {
   const ModelSpec model = parse_model_spec(study_.model);
   if (model.initialisation) {
     parameters_ = initialise(graph_, *model.initialisation, study_.seed);

@@ -22,7 +22,8 @@ namespace gradzone {
 /// What is audited. Texts are as on the command line; together they are the study's identity.
 struct AuditStudy {
   std::string model;  ///< "lenet5:FILE", or "vgg11:init=kaiming0", drawn from the seed
-  std::string data;   ///< "mnist:FOLDER", "cifar10:PATH", "glyphs:COUNT"
+  std::string data;   ///< as load_dataset() takes it
+  OnBadImage on_bad_image = OnBadImage::fail;
   std::string split = "test";
   std::vector<Format> formats{{FormatId::fp32, Order::chain}};
   Form form = Form::direct;

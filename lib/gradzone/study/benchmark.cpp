@@ -98,13 +98,13 @@ double BenchTimes::median() const {
   return n % 2 ? seconds[n / 2] : (seconds[n / 2 - 1] + seconds[n / 2]) / 2;
 }
 
-BenchTimes bench_step(const BenchOptions& options, Format format, const Choice& choice, Form form,
-                      Backend backend, const Watch& watch) {
+BenchTimes bench_step(const BenchOptions& options, const Recipe& recipe, const Watch& watch) {
+  constexpr double rate = 0.01;
   const Graph graph = make_net(options.net, BatchNorm::Mode::training);
-  const auto evaluator =
-      make_float_evaluator(graph, initialise(graph, options.initialisation, options.seed), format, backend);
+  const auto trainer = make_trainer(graph, initialise(graph, options.initialisation, options.seed), recipe);
   const MiniBatch batch = batches(graph, options, 1)[0];
-  return measure(options, watch, [&](int) { evaluator->run(batch, choice, form); });
+  const Tensor<float> images(batch.x.shape, std::vector<float>(batch.x.data.begin(), batch.x.data.end()));
+  return measure(options, watch, [&](int) { trainer->step(images, batch.labels, rate); });
 }
 
 ReferenceBench bench_reference(const BenchOptions& options, const ReferenceOptions& reference,

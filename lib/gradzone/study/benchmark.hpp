@@ -7,10 +7,10 @@
 #include "gradzone/arith/format.hpp"
 #include "gradzone/base/progress.hpp"
 #include "gradzone/choice/choice.hpp"
-#include "gradzone/eval/float_evaluator.hpp"
 #include "gradzone/exact/reference_options.hpp"
 #include "gradzone/exact/stage_counts.hpp"
 #include "gradzone/nets/initialise.hpp"
+#include "gradzone/train/trainer.hpp"
 
 namespace gradzone {
 
@@ -30,9 +30,9 @@ struct BenchTimes {
   double median() const;
 };
 
-/// One loss and gradient of the float program.
-BenchTimes bench_step(const BenchOptions& options, Format format, const Choice& choice, Form form,
-                      Backend backend, const Watch& watch = {});
+/// One step of a training: forward, loss, backward, optimiser (train/trainer.hpp). The mini-batch stays the
+/// same; batch norms use its statistics.
+BenchTimes bench_step(const BenchOptions& options, const Recipe& recipe, const Watch& watch = {});
 
 struct ReferenceBench {
   BenchTimes times;

@@ -3,135 +3,213 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
+#include <cmath>
 
 #include "gradzone/base/error.hpp"
-#include "gradzone/base/random.hpp"
+#include "gradzone/base/parallel.hpp"
 #include "gradzone/eval/network.hpp"
+#include "gradzone/eval/non_finite.hpp"
+#include "gradzone/kernels/amp16_kernels.hpp"
 #include "gradzone/kernels/layout.hpp"
+#include "gradzone/train/amp16.hpp"
+#include "gradzone/train/running_statistics.hpp"
 
 namespace gradzone {
 namespace {
 
-using T = Tensor<float>;
-
-T to_float(const Tensor<double>& t) {
-  return {t.shape, std::vector<float>(t.data.begin(), t.data.end())};
+template <class F>
+Tensor<typename F::Real> to_format(const Tensor<double>& t) {
+  Tensor<typename F::Real> out(t.shape);
+  for (Index i = 0; i < t.size(); ++i) out[i] = F::from_double(t[i]);
+  return out;
 }
-Tensor<double> to_double(const T& t) {
+
+/// x = the images in the kernels' layout, rounded to F, in the memory it has.
+template <class F>
+void load_images(const Tensor<float>& images, Tensor<typename F::Real>& x) {
+  const Index count = images.dim(0), size = images.size() / count,
+              channels = images.shape.size() == 4 ? images.dim(1) : size, area = size / channels;
+  x.shape = channels_last(count, {images.shape.begin() + 1, images.shape.end()});
+  x.data.resize(images.data.size());
+  parallel_for(count, [&](Index n) {
+    const float* from = images.data.data() + n * size;
+    typename F::Real* to = x.data.data() + n * size;
+    for (Index c = 0; c < channels; ++c)
+      for (Index i = 0; i < area; ++i)
+        to[i * channels + c] = F::store(static_cast<typename F::Real>(from[c * area + i]));
+  });
+}
+
+template <class Real>
+Tensor<double> to_double(const Tensor<Real>& t) {
   return {t.shape, std::vector<double>(t.data.begin(), t.data.end())};
 }
 
-Index correct_predictions(const T& logits, const std::vector<int>& labels) {
+/// Images whose first largest logit is their label's; as in PyTorch's argmax a NaN counts as largest.
+template <class Real>
+Index correct_predictions(const Tensor<Real>& logits, const std::vector<int>& labels) {
+  const auto less = [](Real a, Real b) { return !std::isnan(a) && (std::isnan(b) || a < b); };
   const Index classes = logits.size() / logits.dim(0);
   Index correct = 0;
   for (std::size_t n = 0; n < labels.size(); ++n) {
     const auto row = logits.data.begin() + static_cast<Index>(n) * classes;
-    correct += std::max_element(row, row + classes) - row == labels[n];
+    correct += std::max_element(row, row + classes, less) - row == labels[n];
   }
   return correct;
 }
 
-void check(const Graph& graph, const TrainOptions& o) {
-  for (const Node& node : graph.nodes()) {
-    if (std::holds_alternative<BatchNorm>(node.op)) {
-      throw UsageError(fmt::format("{} has batch norm, which this trainer does not train", graph.name()));
-    }
-  }
-  if (o.batch < 1 || o.epochs < 1 || !(o.learning_rate > 0) || !(o.momentum >= 0) || !(o.weight_decay >= 0)) {
-    throw UsageError("training needs a positive batch, number of epochs and learning rate");
-  }
-}
+/// Everything in one format.
+template <class F>
+struct Uniform {
+  using Computed = F;
+  using Kept = F;
+  static constexpr bool mixed = false;
+  static std::unique_ptr<Kernels<F>> kernels() { return make_cpu_kernels<F>(Order::chain); }
+};
 
-class Sgd {
+struct Amp16 {
+  using Computed = Fp16;
+  using Kept = Fp32;
+  static constexpr bool mixed = true;
+  static std::unique_ptr<Kernels<Fp16>> kernels() {
+    return make_amp16_kernels(make_cpu_kernels<Fp16>(Order::chain), make_cpu_kernels<Fp32>(Order::chain));
+  }
+};
+
+/// The two formats have the same carrier.
+template <class Mix>
+class TypedTrainer final : public Trainer {
  public:
-  Sgd(const std::vector<T>& parameters, const TrainOptions& options)
-      : momentum_(static_cast<float>(options.momentum)), decay_(static_cast<float>(options.weight_decay)) {
-    for (const T& p : parameters) velocity_.emplace_back(p.shape);
+  using F = typename Mix::Computed;
+  using Kept = typename Mix::Kept;
+  using Real = typename F::Real;
+  using T = Tensor<Real>;
+
+  TypedTrainer(const Graph& graph, const Parameters& initial, const Recipe& recipe)
+      : recipe_(recipe),
+        graph_(graph.with_scalars_of(F::id).with_batch_norm(BatchNorm::Mode::training)),
+        evaluation_graph_(graph_.with_batch_norm(BatchNorm::Mode::evaluation)),
+        network_(graph_, Mix::kernels()),
+        evaluation_network_(evaluation_graph_, Mix::kernels()),
+        optimiser_(recipe.optimiser, graph_) {
+    for (const auto& p : initial) parameters_.push_back(to_format<Kept>(p));
+    prepare_weights();
   }
 
-  void step(std::vector<T>& parameters, const std::vector<T>& gradients, float rate) {
-    for (std::size_t p = 0; p < parameters.size(); ++p)
-      for (std::size_t i = 0; i < parameters[p].data.size(); ++i) {
-        float& w = parameters[p].data[i];
-        float& v = velocity_[p].data[i];
-        v = momentum_ * v + (gradients[p].data[i] + decay_ * w);
-        w -= rate * v;
-      }
+  StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) override {
+    load_images<F>(images, x_);
+    network_.forward(weights(), x_, recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    const T& logits = activations_.values.back();
+    StepResult result;
+    result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient_));
+    result.correct = correct_predictions(logits, labels);
+    const float scale = recipe_.loss_scale.scale();
+    if constexpr (Mix::mixed) scale_and_round(output_gradient_, scale);
+    network_.backward(weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
+                      Keep::parameters, gradients_);
+    bool finite = true;
+    if constexpr (Mix::mixed) {
+      finite = unscale(gradients_.parameters, scale);
+    } else {
+      finite = std::ranges::all_of(gradients_.parameters, all_finite<Real>);
+    }
+    result.skipped = !recipe_.loss_scale.update(finite);
+    result.finite = std::isfinite(result.loss) && (finite || result.skipped);
+    if (!result.finite && !named_non_finite_) result.non_finite_layer = first_non_finite_layer(result.loss);
+    named_non_finite_ = named_non_finite_ || !result.finite;
+    if (!result.skipped) optimiser_.step(parameters_, gradients_.parameters, rate);
+    update_running_statistics<Kept>(graph_, activations_, parameters_);
+    prepare_weights();
+    return result;
+  }
+
+  Score evaluate(const Tensor<float>& images, const std::vector<int>& labels) override {
+    load_images<F>(images, x_);
+    evaluation_network_.forward(weights(), x_, recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    const T& logits = activations_.values.back();
+    const Index count = images.dim(0);
+    const double loss = static_cast<double>(evaluation_network_.loss(logits, labels, nullptr));
+    return {loss * static_cast<double>(count), correct_predictions(logits, labels), count};
+  }
+
+  Parameters parameters() const override {
+    Parameters out;
+    for (const T& p : parameters_) out.push_back(to_double(p));
+    return out;
+  }
+
+  TrainerState state() override {
+    TrainerState out{parameters(), {}, optimiser_.steps(), recipe_.loss_scale.state()};
+    for (const auto& [name, values] : optimiser_.state()) out.optimiser.push_back({name, to_double(*values)});
+    return out;
+  }
+
+  void restore(const TrainerState& state) override {
+    const auto refuse_unless = [](bool fine, const std::string& name) {
+      if (!fine) throw InputError(fmt::format("{} is missing or of another network or optimiser", name));
+    };
+    const auto own = optimiser_.state();
+    refuse_unless(state.optimiser.size() == own.size(), "the optimiser's state");
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const auto& saved = state.optimiser[i];
+      refuse_unless(saved.name == own[i].name && saved.values.shape == own[i].values->shape, own[i].name);
+      *own[i].values = to_format<Kept>(saved.values);
+    }
+    for (std::size_t p = 0; p < parameters_.size(); ++p) {
+      refuse_unless(state.parameters[p].shape == parameters_[p].shape, graph_.parameters()[p].name);
+      parameters_[p] = to_format<Kept>(state.parameters[p]);
+    }
+    optimiser_.restore_steps(state.steps);
+    recipe_.loss_scale.restore(state.loss_scale);
+    prepare_weights();
   }
 
  private:
-  float momentum_, decay_;
-  std::vector<T> velocity_;
-};
-
-double accuracy(const Network<Fp32>& network, const std::vector<T>& parameters, const Dataset& data) {
-  constexpr Index batch = 256;
-  std::vector<Index> images(static_cast<std::size_t>(data.size()));
-  std::iota(images.begin(), images.end(), 0);
-  Activations<Fp32> activations;
-  Index correct = 0;
-  for (Index begin = 0; begin < data.size(); begin += batch) {
-    const auto part = std::span(images).subspan(
-        static_cast<std::size_t>(begin), static_cast<std::size_t>(std::min(batch, data.size() - begin)));
-    const MiniBatch b = data.batch(part);
-    network.forward(parameters, channels_last<float>(b.x), Choice{}, Form::direct, Keep::parameters,
-                    activations);
-    correct += correct_predictions(activations.values.back(), b.labels);
+  /// What the networks read.
+  const std::vector<T>& weights() const { return Mix::mixed ? rounded_ : parameters_; }
+  void prepare_weights() {
+    if constexpr (Mix::mixed) round_weights(graph_, parameters_, rounded_);
   }
-  return static_cast<double>(correct) / static_cast<double>(data.size());
-}
+
+  /// The passes that have just been made once more, keeping everything.
+  std::string first_non_finite_layer(double loss) const {
+    Activations<F> activations;
+    Gradients<F> gradients;
+    network_.forward(weights(), x_, recipe_.choice, recipe_.form, Keep::outputs, activations);
+    network_.backward(weights(), activations, output_gradient_, recipe_.choice, recipe_.form, Keep::outputs,
+                      gradients);
+    return non_finite_layer(graph_, activations, loss, gradients);
+  }
+
+  Recipe recipe_;
+  Graph graph_, evaluation_graph_;
+  Network<F> network_, evaluation_network_;
+  Optimiser<Kept> optimiser_;
+  std::vector<T> parameters_, rounded_;
+  bool named_non_finite_ = false;
+  // The memory of a step, which the next one takes over.
+  T x_, output_gradient_;
+  Activations<F> activations_;
+  Gradients<F> gradients_;
+};
 
 }  // namespace
 
-double accuracy(const Graph& graph, const Parameters& parameters, const Dataset& data) {
-  std::vector<T> floats;
-  for (const auto& p : parameters) floats.push_back(to_float(p));
-  return accuracy(Network<Fp32>(graph, make_cpu_kernels<Fp32>(Order::chain)), floats, data);
+Score& Score::operator+=(const Score& other) {
+  loss += other.loss;
+  correct += other.correct;
+  images += other.images;
+  return *this;
 }
 
-TrainResult train(const Graph& graph, Parameters initial, const Dataset& train_set, const Dataset& test_set,
-                  const TrainOptions& options, const Watch& watch) {
-  check(graph, options);
+std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe) {
   validate(graph, initial);
-  const Graph rounded = graph.with_scalars_of(FormatId::fp32);
-  const Network<Fp32> network(rounded, make_cpu_kernels<Fp32>(Order::chain));
-  std::vector<T> parameters;
-  for (const auto& p : initial) parameters.push_back(to_float(p));
-  Sgd sgd(parameters, options);
-  const Index steps = (train_set.size() + options.batch - 1) / options.batch;
-  Activations<Fp32> activations;
-  Gradients<Fp32> gradients;
-  TrainResult result;
-  for (int epoch = 0; epoch < options.epochs; ++epoch) {
-    const float rate = static_cast<float>(options.learning_rate * (options.epochs - epoch) / options.epochs);
-    RandomStream random(options.seed, "train order", static_cast<std::uint64_t>(epoch));
-    const std::vector<Index> order = random_permutation(train_set.size(), random);
-    double loss = 0;
-    Index correct = 0;
-    for (Index s = 0; s < steps; ++s) {
-      if (watch.stop.stop_requested())
-        throw InterruptedError("training was interrupted; nothing was written");
-      const Index begin = s * options.batch, count = std::min(options.batch, train_set.size() - begin);
-      const MiniBatch batch = train_set.batch(
-          std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count)));
-      network.forward(parameters, channels_last<float>(batch.x), options.choice, options.form,
-                      Keep::parameters, activations);
-      T output_gradient;
-      loss += static_cast<double>(network.loss(activations.values.back(), batch.labels, &output_gradient)) *
-              static_cast<double>(count);
-      correct += correct_predictions(activations.values.back(), batch.labels);
-      network.backward(parameters, activations, output_gradient, options.choice, options.form,
-                       Keep::parameters, gradients);
-      sgd.step(parameters, gradients.parameters, rate);
-      if (watch.progress) watch.progress(epoch * steps + s + 1, options.epochs * steps);
-    }
-    const double images = static_cast<double>(train_set.size());
-    result.epochs.push_back({epoch + 1, loss / images, static_cast<double>(correct) / images,
-                             accuracy(network, parameters, test_set)});
-  }
-  for (const T& p : parameters) result.parameters.push_back(to_double(p));
-  return result;
+  if (recipe.format.mixed()) return std::make_unique<TypedTrainer<Amp16>>(graph, initial, recipe);
+  if (recipe.loss_scale.text() != "none")
+    throw UsageError(fmt::format("a loss scale is for amp16: {} has none", name(recipe.format)));
+  return visit_format(recipe.format.kept, [&](auto f) -> std::unique_ptr<Trainer> {
+    return std::make_unique<TypedTrainer<Uniform<typename decltype(f)::type>>>(graph, initial, recipe);
+  });
 }
 
 }  // namespace gradzone

@@ -1,48 +1,85 @@
-// A small trainer in binary32: stochastic gradient descent with momentum and weight decay. It makes the
-// networks that the demo audits; the recipes of the papers are a matter of their own.
+// Trainer: the parameters of a network while they are trained, and the step that changes them. Parameters,
+// optimiser state and running statistics hold storage values of the format they are kept in; the rest is
+// computed in the same format, or for amp16 in another one (docs/formats.md).
 #pragma once
 
-#include <cstdint>
-#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
-#include "gradzone/base/progress.hpp"
 #include "gradzone/choice/choice.hpp"
-#include "gradzone/data/dataset.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
+#include "gradzone/train/loss_scaler.hpp"
+#include "gradzone/train/optimiser.hpp"
+#include "gradzone/train/training_format.hpp"
 
 namespace gradzone {
 
-struct TrainOptions {
+/// How a step is computed.
+struct Recipe {
+  TrainingFormat format;
   Choice choice;
   Form form = Form::direct;
-  Index batch = 64;
-  int epochs = 4;
-  double learning_rate = 0.05;  ///< of the first epoch; falls linearly, epoch by epoch, towards 0
-  double momentum = 0.9;
-  double weight_decay = 5e-4;
-  std::uint64_t seed = 0;  ///< shuffles every epoch anew
+  OptimiserOptions optimiser;
+  LossScaler loss_scale;  ///< of amp16; others have none
 };
 
-struct EpochSummary {
-  int epoch = 0;  ///< from 1
-  double train_loss = 0, train_accuracy = 0, test_accuracy = 0;
+/// What one step saw before it changed the parameters.
+struct StepResult {
+  double loss = 0;       ///< mean over the mini-batch
+  Index correct = 0;     ///< images whose largest logit is their label's
+  bool skipped = false;  ///< left out because a scaled gradient overflowed: nothing unusual
+  bool finite = true;    ///< the loss and, unless the step was skipped, every parameter's gradient
+  /// Where the first NaN or infinity is (eval/non_finite.hpp), in the first step of a Trainer that is not
+  /// finite.
+  std::string non_finite_layer;
 };
 
-struct TrainResult {
+/// Sums over images.
+struct Score {
+  double loss = 0;
+  Index correct = 0, images = 0;
+  Score& operator+=(const Score& other);
+  double mean_loss() const { return loss / static_cast<double>(images); }
+  double accuracy() const { return static_cast<double>(correct) / static_cast<double>(images); }
+};
+
+/// Everything that the next step depends on, exactly.
+struct TrainerState {
+  struct Named {
+    std::string name;
+    Tensor<double> values;
+  };
   Parameters parameters;
-  std::vector<EpochSummary> epochs;
+  std::vector<Named> optimiser;  ///< "momentum.features.0.weight", ...
+  Index steps = 0;               ///< of the optimiser, done so far
+  LossScaler::State loss_scale;
 };
 
-/// Trains from the given parameters. Every step is v = mu v + (g + lambda w), w = w - rate v, each operation
-/// rounded to binary32. `watch.progress` counts mini-batches. Throws UsageError for networks with batch norm
-/// (whose running statistics it does not keep) or options out of range, InterruptedError if a stop is
-/// requested.
-TrainResult train(const Graph& graph, Parameters initial, const Dataset& train_set, const Dataset& test_set,
-                  const TrainOptions& options, const Watch& watch = {});
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
 
-/// Share of the images whose largest logit, in binary32, is their label's.
-double accuracy(const Graph& graph, const Parameters& parameters, const Dataset& data);
+  /// One step of the optimiser at a mini-batch with the given learning rate. Images [N, c, h, w] are rounded
+  /// to the format first. Batch norms use the statistics of the mini-batch and update the running ones
+  /// (running_statistics.hpp). A step that is not finite is taken all the same, what becomes of it is a
+  /// result, unless the loss is scaled: then the optimiser makes no step (loss_scaler.hpp).
+  virtual StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) = 0;
+
+  /// Loss and hits of a mini-batch with batch norm in evaluation mode.
+  virtual Score evaluate(const Tensor<float>& images, const std::vector<int>& labels) = 0;
+
+  virtual Parameters parameters() const = 0;
+  virtual TrainerState state() = 0;
+  /// Throws InputError if it is not the state of a trainer of the same network and optimiser.
+  virtual void restore(const TrainerState& state) = 0;
+};
+
+/// `graph` is copied. Parameters and scalars are rounded to the format. Throws InputError for parameters that
+/// do not fit, UsageError for options out of range or a loss scale with a format that is not amp16.
+std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe);
 
 }  // namespace gradzone

@@ -133,8 +133,9 @@ HWY_INLINE void write_row(const V (&sums)[B::vectors], const Results<Real>& resu
 /// The chains begin at zero if `fresh`, else at `sums` [B::rows][B::width]; they end in `results`, or if that
 /// is nullptr in `sums` again.
 template <class F, class B, class Step, class Real = typename F::Real>
-HWY_NOINLINE void continue_chains(const Panel<Real>& panel, std::span<const Run> runs, const Real* input, Step step,
-                     const Index* offsets, bool fresh, Real* sums, const Results<Real>* results = nullptr) {
+HWY_NOINLINE void continue_chains(const Panel<Real>& panel, std::span<const Run> runs, const Real* input,
+                                  Step step, const Index* offsets, bool fresh, Real* sums,
+                                  const Results<Real>* results = nullptr) {
   using Ops = VectorOps<F>;
   const typename B::Lanes d;
   hn::Vec<typename B::Lanes> sum[B::rows][B::vectors];

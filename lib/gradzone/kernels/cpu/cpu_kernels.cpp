@@ -113,11 +113,11 @@ class CpuKernels final : public ReferenceKernels<F> {
   void batch_norm(const BatchNorm& op, const T& x, const T& weight, const T& bias, const T& running_mean,
                   const T& running_var, T& y, BatchNormState<Real>& state) const override {
     cpu::reshape(y, x.shape);
-    std::vector<Real> variance = running_var.data;
     state.mean = running_mean.data;
-    if (op.mode == BatchNorm::Mode::training) batch_statistics<F>(x, state.mean, variance);
+    state.variance = running_var.data;
+    if (op.mode == BatchNorm::Mode::training) batch_statistics<F>(x, state.mean, state.variance);
     state.inverse_deviation.clear();
-    for (const Real v : variance) {
+    for (const Real v : state.variance) {
       state.inverse_deviation.push_back(F::div(1, F::sqrt(F::add(v, F::scalar(op.eps)))));
     }
     normalise<F>(x, weight, bias, state, y);

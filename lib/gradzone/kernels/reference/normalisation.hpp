@@ -25,6 +25,7 @@ void ReferenceKernels<F>::batch_norm(const BatchNorm& op, const T& x, const T& w
   const Real count = static_cast<Real>(x.size() / channels);
   y = T(x.shape);
   state.mean.resize(static_cast<std::size_t>(channels));
+  state.variance.resize(static_cast<std::size_t>(channels));
   state.inverse_deviation.resize(static_cast<std::size_t>(channels));
   for (Index c = 0; c < channels; ++c) {
     const auto sum_over_batch = [&](auto&& add_term) {
@@ -43,6 +44,7 @@ void ReferenceKernels<F>::batch_norm(const BatchNorm& op, const T& x, const T& w
     }
     const Real inverse = F::div(1, F::sqrt(F::add(variance, F::scalar(op.eps))));
     state.mean[static_cast<std::size_t>(c)] = mean;
+    state.variance[static_cast<std::size_t>(c)] = variance;
     state.inverse_deviation[static_cast<std::size_t>(c)] = inverse;
     for (Index n = 0; n < images; ++n) {
       reference::for_each_in_channel(x.shape, n, c, [&](Index i) {

@@ -1,0 +1,51 @@
+#include "gradzone/study/training_trace.hpp"
+
+#include <fmt/format.h>
+
+#include "gradzone/io/csv.hpp"
+#include "gradzone/study/unit_columns.hpp"
+
+namespace gradzone {
+std::string TrainUnit::name() const {
+  return fmt::format("{}-{}-beta{}-run{}", gradzone::name(format), gradzone::name(form), beta, run);
+}
+
+std::string trace_csv(const std::vector<TraceRow>& rows) {
+  CsvWriter out;
+  for (const char* column : {"run", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
+                             "beta", "form", "format", "lr"}) {
+    out.cell(column);
+  }
+  out.end_row();
+  for (const auto& [unit, record] : rows) {
+    out.cell(unit.run);
+    out.cell(record.epoch);
+    out.cell(record.train_loss);
+    out.cell(record.train_accuracy);
+    out.cell(record.test_loss);
+    out.cell(record.test_accuracy);
+    out.cell(unit.beta);
+    out.cell(name(unit.form));
+    out.cell(name(unit.format));
+    out.cell(record.rate);
+    out.end_row();
+  }
+  return out.take();
+}
+
+std::vector<TraceRow> read_trace_csv(std::string_view text, const std::string& where) {
+  CsvReader reader(text, where);
+  const UnitColumns columns(reader);
+  const std::size_t train_loss = reader.column("train_loss"),
+                    train_accuracy = reader.column("train_accuracy"), test_loss = reader.column("test_loss"),
+                    test_accuracy = reader.column("test_accuracy"), rate = reader.column("lr");
+  std::vector<TraceRow> rows;
+  while (reader.next_row()) {
+    rows.push_back({columns.unit(reader),
+                    {columns.epoch(reader), reader.number(train_loss), reader.number(train_accuracy),
+                     reader.number(test_loss), reader.number(test_accuracy), reader.number(rate)}});
+  }
+  return rows;
+}
+
+}  // namespace gradzone

@@ -1,0 +1,51 @@
+#include "gradzone/train/training_format.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "gradzone/base/error.hpp"
+
+namespace gradzone {
+namespace {
+
+std::vector<TrainingFormat> all_training_formats() {
+  std::vector<TrainingFormat> out(all_formats.begin(), all_formats.end());
+  out.push_back(amp16);
+  return out;
+}
+
+}  // namespace
+
+std::string_view name(TrainingFormat format) {
+  return format.mixed() ? "amp16" : name(format.kept);
+}
+
+std::string full_name(TrainingFormat format) {
+  return fmt::format("{}/{}", name(format), name(Order::chain));
+}
+
+TrainingFormat parse_training_format(std::string_view text) {
+  std::string names;
+  for (const TrainingFormat format : all_training_formats()) {
+    if (text == name(format) || text == full_name(format)) return format;
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", name(format));
+  }
+  throw UsageError(
+      fmt::format("no format \"{}\" to train in: there are {}, all in the order chain", text, names));
+}
+
+std::vector<TrainingFormat> parse_training_formats(std::string_view text) {
+  std::vector<TrainingFormat> out;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const TrainingFormat format = parse_training_format(text.substr(begin, end - begin));
+    if (std::ranges::count(out, format) > 0)
+      throw UsageError(fmt::format("format {} is there twice", name(format)));
+    out.push_back(format);
+    begin = end + 1;
+  }
+  return out;
+}
+
+}  // namespace gradzone

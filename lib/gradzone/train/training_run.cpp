@@ -1,0 +1,150 @@
+#include "gradzone/train/training_run.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "gradzone/base/error.hpp"
+
+namespace gradzone {
+namespace {
+
+constexpr Index evaluation_batch = 100;  // as the paper tests
+
+void check(const RunOptions& o) {
+  if (o.batch < 1) throw UsageError(fmt::format("--batch {}: a mini-batch has at least one image", o.batch));
+  if (o.epochs < 1) throw UsageError(fmt::format("--epochs {}: at least one epoch is needed", o.epochs));
+  if (!(o.learning_rate > 0) || !std::isfinite(o.learning_rate))
+    throw UsageError(fmt::format("--lr {}: a learning rate is positive", o.learning_rate));
+}
+
+/// The fewest values that a batch norm takes the statistics of, for `images` images.
+void check_batch_norm(const Graph& graph, Index images, Index batch) {
+  const Index last = images % batch == 0 ? batch : images % batch;
+  for (const Node& node : graph.nodes()) {
+    const auto* op = std::get_if<BatchNorm>(&node.op);
+    if (op == nullptr || last * element_count(node.shape) / op->channels > 1) continue;
+    throw UsageError(
+        fmt::format("--batch {}: the last mini-batch of {} images is a single one, of which the "
+                    "batch norm {} has no variance; give another size",
+                    batch, images, node.name));
+  }
+}
+
+}  // namespace
+
+struct TrainingRun::Members {
+  Members(const Graph& g, const Parameters& initial, const Dataset& train, const Dataset& test, RunOptions o)
+      : options((check(o), std::move(o))),
+        images(train.size()),
+        train_loader(train, {options.batch, true, options.augmentation, options.seed}),
+        test_loader(test, {evaluation_batch, false}) {
+    check_data_fits(g, train);
+    check_data_fits(g, test);
+    check_batch_norm(g, train.size(), options.batch);
+    trainer = make_trainer(g, initial, options.recipe);
+  }
+
+  double rate() const { return options.schedule.rate(options.learning_rate, at.epoch, options.epochs); }
+
+  const LoadedBatch& batch() {
+    if (next == nullptr) next = &train_loader.next();
+    return *next;
+  }
+
+  void step() {
+    const LoadedBatch& mini_batch = batch();
+    const Index count = mini_batch.x.dim(0);
+    const StepResult result = trainer->step(mini_batch.x, mini_batch.labels, rate());
+    at.score += {result.loss * static_cast<double>(count), result.correct, count};
+    ++at.step;
+    if (!result.finite && !at.non_finite)
+      at.non_finite = NonFinite{at.epoch + 1, at.step, result.non_finite_layer};
+    next = nullptr;
+  }
+
+  Score evaluate() {
+    Score score;
+    test_loader.seek(0, 0);
+    for (Index s = 0; s < test_loader.steps(); ++s) {
+      const LoadedBatch& mini_batch = test_loader.next();
+      score += trainer->evaluate(mini_batch.x, mini_batch.labels);
+    }
+    return score;
+  }
+
+  EpochRecord end_epoch() {
+    const Score test = evaluate();
+    const EpochRecord record{at.epoch + 1,     at.score.mean_loss(), at.score.accuracy(),
+                             test.mean_loss(), test.accuracy(),      rate()};
+    ++at.epoch;
+    at.step = 0;
+    at.score = {};
+    return record;
+  }
+
+  RunOptions options;
+  Index images;  ///< of the training set
+  BatchLoader train_loader, test_loader;
+  std::unique_ptr<Trainer> trainer;
+  RunState at;  ///< without the trainer's
+  const LoadedBatch* next = nullptr;
+};
+
+TrainingRun::TrainingRun(const Graph& graph, const Parameters& initial, const Dataset& train_set,
+                         const Dataset& test_set, RunOptions options)
+    : m_(std::make_unique<Members>(graph, initial, train_set, test_set, std::move(options))) {}
+TrainingRun::~TrainingRun() = default;
+TrainingRun::TrainingRun(TrainingRun&&) noexcept = default;
+
+const LoadedBatch& TrainingRun::batch() {
+  return m_->batch();
+}
+
+std::optional<EpochRecord> TrainingRun::step() {
+  m_->step();
+  if (m_->at.step < steps_per_epoch()) return {};
+  return m_->end_epoch();
+}
+
+int TrainingRun::epochs() const {
+  return m_->at.epoch;
+}
+Index TrainingRun::steps() const {
+  return m_->at.step;
+}
+Index TrainingRun::steps_per_epoch() const {
+  return m_->train_loader.steps();
+}
+Index TrainingRun::all_steps() const {
+  return epochs() * steps_per_epoch() + steps();
+}
+Index TrainingRun::images() const {
+  return m_->images;
+}
+const Score& TrainingRun::score() const {
+  return m_->at.score;
+}
+const std::optional<NonFinite>& TrainingRun::non_finite() const {
+  return m_->at.non_finite;
+}
+const Trainer& TrainingRun::trainer() const {
+  return *m_->trainer;
+}
+
+RunState TrainingRun::state() {
+  RunState out = m_->at;
+  out.trainer = m_->trainer->state();
+  out.all_steps = all_steps();
+  return out;
+}
+
+void TrainingRun::restore(const RunState& state) {
+  m_->trainer->restore(state.trainer);
+  m_->at = state;
+  m_->at.trainer = {};
+  m_->train_loader.seek(state.epoch, state.step);
+  m_->next = nullptr;
+}
+
+}  // namespace gradzone
