@@ -38,7 +38,10 @@ bool continues_study(const std::filesystem::path& file, const std::string& confi
   }
   const std::vector<std::byte> bytes = read_file(file, largest_json_file);
   const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const auto found = differences(parse_configuration(text, file.string()), Json::parse(configuration));
+  const Json stored = parse_json(text, file.string());
+  if (!stored.is_object())
+    throw InputError(fmt::format("{}: not the configuration of a training", file.string()));
+  const auto found = differences(stored, Json::parse(configuration));
   if (found.empty()) return true;
   throw UsageError(
       fmt::format("{}: holds work with other options: {}: give another --out, or the same options",
