@@ -35,12 +35,12 @@ inline constexpr Index images_per_group = 32;
 /// Padding positions are 0. Size: outputs * kernel_h * kernel_w.
 using ArgmaxSets = std::vector<std::uint8_t>;
 
-/// What batch_norm leaves for its backward pass and for running statistics, all in the accumulator: [channels]
-/// each.
+/// What batch_norm leaves for its backward pass and for running statistics, all in the accumulator:
+/// [channels] each.
 template <class Real>
 struct BatchNormState {
   std::vector<Real> mean;
-  std::vector<Real> variance;  ///< as it was used: in training mode sum (x - mean)^2 / M
+  std::vector<Real> variance;           ///< as it was used: in training mode sum (x - mean)^2 / M
   std::vector<Real> inverse_deviation;  ///< 1 / sqrt(var + eps)
 };
 
