@@ -36,7 +36,8 @@ class CliTraining : public CliTest {
 };
 
 TEST_F(CliTraining, KilledAtAnyMomentItEndsWithTheSameBytes) {
-  const Options more{{"--form", "direct,composed"}, {"--runs", "2"}, {"--audit-every", "4"}};
+  const Options more{
+      {"--format", "fp32,amp16"}, {"--form", "composed"}, {"--runs", "2"}, {"--audit-every", "4"}};
   const Contents expected = undisturbed(more);
   EXPECT_EQ(expected.size(), 12u + 4u);  // checkpoints; training.json, summary.json, trace.csv, zones.csv
   const unsigned seed = 7;

@@ -65,17 +65,20 @@ std::vector<EpochRecord> accuracies(const std::vector<double>& values) {
   return out;
 }
 
+TrialResult trial_with(const std::vector<double>& values) {
+  return {FormatId::fp32, 0, 0.1, accuracies(values), false};
+}
+
 TEST(RateSearch, PrunesBelowTheMedianOfFiveOrMore) {
   std::vector<TrialResult> completed;
-  for (const double v : {0.1, 0.2, 0.3, 0.4})
-    completed.push_back({.epochs = accuracies({v, v + 0.1, v + 0.2})});
+  for (const double v : {0.1, 0.2, 0.3, 0.4}) completed.push_back(trial_with({v, v + 0.1, v + 0.2}));
   EXPECT_FALSE(is_below_median(completed, accuracies({0}))) << "four trials are too few to judge by";
-  completed.push_back({.epochs = accuracies({0.5, 0.6, 0.7})});
+  completed.push_back(trial_with({0.5, 0.6, 0.7}));
   EXPECT_TRUE(is_below_median(completed, accuracies({0.29})));
   EXPECT_FALSE(is_below_median(completed, accuracies({0.3})));
   EXPECT_TRUE(is_below_median(completed, accuracies({0.3, 0.39})));
   EXPECT_FALSE(is_below_median(completed, accuracies({0.4, 0.1}))) << "its best counts";
-  completed.push_back({.epochs = accuracies({0.6, 0.7, 0.8})});
+  completed.push_back(trial_with({0.6, 0.7, 0.8}));
   EXPECT_TRUE(is_below_median(completed, accuracies({0.34})));
   EXPECT_FALSE(is_below_median(completed, accuracies({0.36})));
 }

@@ -1,16 +1,9 @@
 #include <gtest/gtest.h>
-#include <tbb/global_control.h>
 
-#include <bit>
 #include <cmath>
-#include <limits>
 
 #include "gradzone/arith/formats.hpp"
-#include "gradzone/base/error.hpp"
-#include "gradzone/nets/initialise.hpp"
-#include "gradzone/nets/nets.hpp"
 #include "gradzone/train/trainer.hpp"
-#include "gradzone/train/training_run.hpp"
 
 namespace gradzone {
 namespace {
@@ -35,7 +28,9 @@ const std::vector<FormatId> every_format(all_formats.begin(), all_formats.end())
 class TrainerOf : public testing::TestWithParam<FormatId> {
  protected:
   double stored(double x) const { return round_to_storage(GetParam(), x); }
-  Recipe recipe(OptimiserOptions optimiser) const { return {GetParam(), Choice{}, Form::direct, optimiser}; }
+  Recipe recipe(OptimiserOptions optimiser) const {
+    return {GetParam(), Choice{}, Form::direct, optimiser, {}};
+  }
 };
 
 INSTANTIATE_TEST_SUITE_P(Formats, TrainerOf, testing::ValuesIn(every_format), [](const auto& p) {

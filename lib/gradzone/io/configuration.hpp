@@ -1,4 +1,5 @@
-// The configuration of an audit as the store and summary.json keep it (see AuditResults). Internal to io/.
+// The configuration of an audit as the store and summary.json keep it (see AuditResults). Of it and of
+// trainings: what differs between two.
 #pragma once
 
 #include <string>
@@ -15,8 +16,8 @@ void check_configuration(const Json& configuration, const std::string& where);
 
 /// Precondition: a checked configuration.
 std::vector<std::string> formats_of(const Json& configuration);
-/// Of two objects: "samples (stored 200, now 100)" for each key that differs; nested keys with dots.
-/// `command` does not count: it may name another number of threads.
+/// "samples (stored 200, now 100)" for each key that differs; nested keys with dots. `command` does not
+/// count: it may name another number of threads. Precondition: objects.
 std::vector<std::string> differences(const Json& stored, const Json& now);
 
 }  // namespace gradzone

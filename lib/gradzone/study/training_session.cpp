@@ -39,7 +39,8 @@ bool continues_study(const std::filesystem::path& file, const std::string& confi
   const std::vector<std::byte> bytes = read_file(file, largest_json_file);
   const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const Json stored = parse_json(text, file.string());
-  if (!stored.is_object()) throw InputError(fmt::format("{}: not a training's configuration", file.string()));
+  if (!stored.is_object())
+    throw InputError(fmt::format("{}: not the configuration of a training", file.string()));
   const auto found = differences(stored, Json::parse(configuration));
   if (found.empty()) return true;
   throw UsageError(

@@ -13,7 +13,7 @@
 
 namespace gradzone {
 
-/// True if `file` holds this configuration (JSON: an object with the keys that AuditResults names); writes it
+/// True if `file` holds this configuration (JSON: an object); writes it
 /// if there is no such file. Throws UsageError with the differences, `command` apart, if it holds another
 /// one.
 bool continues_study(const std::filesystem::path& file, const std::string& configuration);
@@ -22,7 +22,7 @@ class TrainingSession {
  public:
   struct Plan {
     std::string file;                       ///< with the study's configuration: "training.json"
-    std::string configuration;              ///< JSON: an object with the keys that AuditResults names
+    std::string configuration;              ///< JSON: an object
     std::vector<TrainUnit> configurations;  ///< in the order of the tables, each as its run 0
     bool with_zones = false;
     std::int64_t images = 0;  ///< to train on, of all units and epochs together
