@@ -72,9 +72,13 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   step->footer("Example:\n  gradzone bench step --net vgg11 --batch 128 --format fp16 --beta 1 --threads 2 --json -");
   step->callback([text, &common, &exit_code] {
     text->options.initialisation = parse_initialisation(text->init);
-    Recipe recipe{.format = parse_training_format(text->format), .form = parse_form(text->form)};
+    Recipe recipe;
+    recipe.format = parse_training_format(text->format);
+    recipe.form = parse_form(text->form);
     recipe.choice.maxpool_beta = text->beta;
-    recipe.optimiser = {.kind = parse_optimiser(text->optimiser), .momentum = 0.9, .weight_decay = 5e-4};
+    recipe.optimiser.kind = parse_optimiser(text->optimiser);
+    recipe.optimiser.momentum = 0.9;
+    recipe.optimiser.weight_decay = 5e-4;
     if (recipe.format.mixed()) recipe.loss_scale = LossScaler::parse("dynamic");
     ProgressLine progress("bench", "step", common.quiet || !text->json_file.empty());
     const BenchTimes times = bench_step(text->options, recipe, progress.watch(common.stop));

@@ -254,7 +254,7 @@ TEST_F(Store, RefusesASecondWriterButNotAReader) {
   store.put(made_up_point(0, "fp32/chain"));
   store.commit();
   const std::string message = refusal<UsageError>([&] { open(); });
-  EXPECT_TRUE(says(message, "another audit is writing")) << message;
+  EXPECT_TRUE(says(message, "another audit or training is writing")) << message;
   EXPECT_EQ(ResultStore::open_existing(folder).load().points.size(), 1u);
   store.put(made_up_point(1, "fp32/chain"));
 }
