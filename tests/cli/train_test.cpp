@@ -36,10 +36,9 @@ class CliTraining : public CliTest {
 };
 
 TEST_F(CliTraining, KilledAtAnyMomentItEndsWithTheSameBytes) {
-  const Options more{
-      {"--format", "fp32,amp16"}, {"--form", "composed"}, {"--runs", "2"}, {"--audit-every", "4"}};
+  const Options more{{"--format", "fp32,amp16"}, {"--form", "composed"}, {"--audit-every", "4"}};
   const Contents expected = undisturbed(more);
-  EXPECT_EQ(expected.size(), 12u + 4u);  // checkpoints; training.json, summary.json, trace.csv, zones.csv
+  EXPECT_EQ(expected.size(), 6u + 4u);  // checkpoints; training.json, summary.json, trace.csv, zones.csv
   const unsigned seed = 7;
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
@@ -48,7 +47,8 @@ TEST_F(CliTraining, KilledAtAnyMomentItEndsWithTheSameBytes) {
     Process process(command_line("train", options(more)));
     if (process.ended_within(milliseconds(50 + random() % 400))) break;
     process.send(SIGKILL);
-    EXPECT_EQ(process.wait().signal, SIGKILL);
+    const Outcome outcome = process.wait();
+    EXPECT_TRUE(outcome.signal == SIGKILL || outcome.exit_code == 0) << outcome.err;
   }
   EXPECT_GE(killed, 2);
   const Outcome outcome = train_with(more);
@@ -66,6 +66,8 @@ TEST_F(CliTraining, InterruptedWithinAnEpochItContinuesThere) {
   int interrupted = 0;
   for (int round = 0; round < 3; ++round) {
     Process process(command_line("train", options(large)));
+    // Not before it listens to signals.
+    while (!fs::exists(out() / "training.json") && !process.ended_within(milliseconds(5))) continue;
     if (process.ended_within(milliseconds(300))) break;
     process.send(round == 1 ? SIGTERM : SIGINT);
     const Outcome outcome = process.wait();
