@@ -69,7 +69,8 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   step->add_option("--form", text->form, "direct or composed")->capture_default_str();
   step->add_option("--optimiser", text->optimiser, "sgd, adam or adamw")->capture_default_str();
   step->add_flag("--quiet,-q", common.quiet, "No progress");
-  step->footer("Example:\n  gradzone bench step --net vgg11 --batch 128 --format fp16 --beta 1 --threads 2 --json -");
+  step->footer(
+      "Example:\n  gradzone bench step --net vgg11 --batch 128 --format fp16 --beta 1 --threads 2 --json -");
   step->callback([text, &common, &exit_code] {
     text->options.initialisation = parse_initialisation(text->init);
     Recipe recipe;

@@ -57,7 +57,7 @@ TEST_F(CliTraining, KilledAtAnyMomentItEndsWithTheSameBytes) {
 }
 
 TEST_F(CliTraining, InterruptedWithinAnEpochItContinuesThere) {
-  const Options large{{"--data", "glyphs:3000"},
+  const Options large{{"--data", "glyphs:20000"},
                       {"--epochs", "1"},
                       {"--beta", "1"},
                       {"--optimiser", "adam"},
@@ -68,7 +68,7 @@ TEST_F(CliTraining, InterruptedWithinAnEpochItContinuesThere) {
     Process process(command_line("train", options(large)));
     // Not before it listens to signals.
     while (!fs::exists(out() / "training.json") && !process.ended_within(milliseconds(5))) continue;
-    if (process.ended_within(milliseconds(300))) break;
+    if (process.ended_within(milliseconds(60))) break;
     process.send(round == 1 ? SIGTERM : SIGINT);
     const Outcome outcome = process.wait();
     if (outcome.exit_code == 0) break;

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "gradzone/eval/network.hpp"
-#include "gradzone/kernels/layout.hpp"
 #include "gradzone/eval/non_finite.hpp"
+#include "gradzone/kernels/layout.hpp"
 
 namespace gradzone {
 namespace {

@@ -25,7 +25,8 @@ Tensor<double> gram(const Tensor<double>& matrix) {
   const Index rows = matrix.dim(0), columns = matrix.dim(1);
   Tensor<double> out;
   make_cpu_kernels<Fp64>(Order::chain)
-      ->linear({.in_features = columns, .out_features = rows, .bias = false}, matrix, matrix, nullptr, After::nothing, out);
+      ->linear({.in_features = columns, .out_features = rows, .bias = false}, matrix, matrix, nullptr,
+               After::nothing, out);
   return out;
 }
 
