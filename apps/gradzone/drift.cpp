@@ -38,6 +38,7 @@ std::string drift_table(const DriftResults& results) {
 
 void drift(const DriftText& text, const Common& common) {
   const LoadedDrift loaded(parse(text));
+  report_skipped(loaded.task(), common.quiet);
   DriftResults results;
   {
     ProgressLine progress("drift", "image", common.quiet);

@@ -39,6 +39,7 @@ std::string trial_table(const RateSearchResults& results) {
 
 void search(const SearchText& text, const Common& common) {
   const LoadedRateSearch search(parse(text));
+  report_skipped(search.task(), common.quiet);
   RateSearchResults results;
   {
     ProgressLine progress("search-lr", "image", common.quiet);

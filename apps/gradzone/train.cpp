@@ -47,6 +47,7 @@ std::string accuracy_table(const TrainResults& results) {
 
 void train(const TrainText& text, const Common& common) {
   const LoadedTraining training(parse(text));
+  report_skipped(training.task(), common.quiet);
   TrainResults results;
   {
     ProgressLine progress("train", "image", common.quiet);

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "gradzone/nets/initialise.hpp"
+#include "terminal.hpp"
 
 namespace gradzone::app {
 namespace {
@@ -31,7 +32,10 @@ OptimiserOptions parse_optimiser_options(const TrainingText& text) {
 }
 
 Augmentation usual_augmentation(const std::string& data) {
-  return data.starts_with("cifar") ? Augmentation::crop_flip : Augmentation::none;
+  const bool photographs = data.starts_with("folder:");
+  if (data.starts_with("cifar") || (photographs && data.find("norm=cifar") != std::string::npos))
+    return Augmentation::crop_flip;
+  return photographs ? Augmentation::resized_crop : Augmentation::none;
 }
 
 }  // namespace
@@ -40,8 +44,7 @@ void add_training_options(CLI::App& command, TrainingText& text) {
   TrainingTask& task = text.task;
   command.add_option("--net", task.net, "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH")
       ->capture_default_str();
-  command.add_option("--data", task.data, "Training images: mnist:FOLDER, cifar10:PATH, glyphs[:COUNT], ...")
-      ->required();
+  command.add_option("--data", task.data, fmt::format("Training images: {}", dataset_syntax))->required();
   command.add_option("--test", task.test, "Test images, if they are not those of --data");
   command
       .add_option("--format", text.format,
@@ -63,8 +66,11 @@ void add_training_options(CLI::App& command, TrainingText& text) {
       ->capture_default_str();
   command.add_option("--epochs", task.epochs, "Epochs of the schedule")->capture_default_str();
   command.add_option("--batch", task.batch, "Images in a mini-batch")->capture_default_str();
-  command.add_option("--augment", text.augment,
-                     "none, crop-flip or resized-crop; if left out crop-flip for CIFAR, none for others");
+  command.add_option(
+      "--augment", text.augment,
+      "none, crop-flip or resized-crop; if left out crop-flip for CIFAR, resized-crop for folders of "
+      "photographs, none for others");
+  add_on_bad_image(command, task.on_bad_image);
   command.add_option("--init", text.init, "Initial weights: torch, kaiming0, he or he-in")
       ->capture_default_str();
   add_seed(command, task.seed, "Seed of run 0; run r has the seed r higher");
@@ -78,6 +84,11 @@ TrainingTask parse_task(const TrainingText& text) {
   task.initialisation = parse_initialisation(text.init);
   task.augmentation = text.augment ? parse_augmentation(*text.augment) : usual_augmentation(task.data);
   return task;
+}
+
+void report_skipped(const LoadedTask& task, bool quiet) {
+  report_skipped(task.train_set, quiet);
+  report_skipped(task.test_set, quiet);
 }
 
 std::vector<double> parse_numbers(const std::string& option, const std::string& text) {

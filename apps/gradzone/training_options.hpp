@@ -25,8 +25,12 @@ struct TrainingText {
 void add_training_options(CLI::App& command, TrainingText& text);
 
 /// What is left out is as in the paper: momentum 0.9 and weight decay 5e-4 for sgd, none for adam, 0.01 for
-/// adamw; crops and flips for CIFAR, none for other data. Throws UsageError.
+/// adamw; crops and flips for CIFAR, resized crops for folders of photographs, no augmentation for other
+/// data. Throws UsageError.
 TrainingTask parse_task(const TrainingText& text);
+
+/// Tells which images of folders were left out.
+void report_skipped(const LoadedTask& task, bool quiet);
 
 /// "0,1,1e4"; `option` names it in errors. Throws UsageError.
 std::vector<double> parse_numbers(const std::string& option, const std::string& text);

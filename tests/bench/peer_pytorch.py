@@ -4,7 +4,7 @@
     python3 tests/bench/peer_pytorch.py --net vgg11 --batch 128 --threads 2 [--format fp64] [--beta 1]
 
 What `gradzone bench step` is held against (Debian: apt-get install python3-torch). With --beta the max pools
-are hybrid layers written with PyTorch's own operations, forward and backward, as the paper's program does.
+are hybrid layers, computed forward and backward by the operations that the paper's program uses.
 """
 import argparse
 import json
@@ -17,19 +17,38 @@ from torch import nn
 import torch.nn.functional as functional
 
 
+class MinimalMaxPool(torch.autograd.Function):
+    """2x2 max pool whose gradient is shared by all maximal entries: what autograd is told, step by step."""
+
+    @staticmethod
+    def forward(ctx, x):
+        n, c, h, w = x.shape
+        windows = x.reshape(n, c, h // 2, 2, w // 2, 2)
+        y = windows.amax(dim=(3, 5))
+        ctx.save_for_backward(windows, y)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        windows, y = ctx.saved_tensors
+        n, c, i, _, j, _ = windows.shape
+        maximal = windows == y.reshape(n, c, i, 1, j, 1)
+        dx = torch.zeros_like(windows)
+        dx[maximal] = g.reshape(n, c, i, 1, j, 1).expand_as(windows)[maximal]
+        dx /= maximal.sum(dim=(3, 5), keepdim=True)
+        return dx.reshape(n, c, 2 * i, 2 * j)
+
+
 class HybridMaxPool(nn.Module):
-    """beta times the max pool with the minimal subgradient (amax shares ties) plus (1 - beta) times the native."""
+    """beta times the minimal pool plus (1 - beta) times the native one, both computed whatever beta is: the
+    operations of boustany2024's layer."""
 
     def __init__(self, beta):
         super().__init__()
         self.beta = beta
 
     def forward(self, x):
-        windows = x.unfold(2, 2, 2).unfold(3, 2, 2)
-        minimal = windows.amax(dim=(-2, -1))
-        if self.beta == 1:
-            return minimal
-        return self.beta * minimal + (1 - self.beta) * functional.max_pool2d(x, 2)
+        return self.beta * MinimalMaxPool.apply(x) + (1 - self.beta) * functional.max_pool2d(x, 2)
 
 
 def lenet5(pool):

@@ -59,6 +59,8 @@ class LoadedDrift {
 
   std::string configuration() const;
 
+  const LoadedTask& task() const { return task_; }
+
  private:
   class Walk;
   int epochs() const { return study_.stop_after > 0 ? study_.stop_after : study_.task.epochs; }

@@ -62,6 +62,8 @@ class LoadedRateSearch {
 
   std::string configuration() const;
 
+  const LoadedTask& task() const { return task_; }
+
  private:
   RateSearch search_;
   LoadedTask task_;

@@ -24,6 +24,7 @@ struct TrainingTask {
   int epochs = 100;  ///< of the schedule
   Index batch = 128;
   Augmentation augmentation = Augmentation::none;
+  OnBadImage on_bad_image = OnBadImage::fail;
   std::uint64_t seed = 0;
   Initialisation initialisation = Initialisation::torch;
 
