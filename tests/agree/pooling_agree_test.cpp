@@ -99,5 +99,45 @@ TYPED_TEST(MaxPoolAgreement, holds_for_unsymmetric_windows_and_many_planes) {
   expect_agreement<TypeParam>({3, 2, 2, 1, 0, 1}, {65, 9, 8, 6}, minimal, Form::composed, 501, Mix::extreme);
 }
 
+template <class F>
+class SmoothPoolAgreement : public ::testing::Test {};
+TYPED_TEST_SUITE(SmoothPoolAgreement, FormatTypes, FormatName);
+
+TYPED_TEST(SmoothPoolAgreement, holds_for_every_kernel_stride_and_padding) {
+  using F = TypeParam;
+  using T = Tensor<typename F::Real>;
+  const auto reference = make_reference_kernels<F>(Order::chain);
+  std::uint64_t seed = 0;
+  for (const Window& window : {Window::square(1, 1), Window::square(2, 2), Window::square(3, 2, 1),
+                               Window::square(3, 1, 2), Window{2, 3, 1, 2, 1, 0}, Window{7, 6, 7, 6, 0, 0}})
+    for (const Index channels : {1, 6, 19})
+      for (const Mix mix : all_mixes) {
+        SCOPED_TRACE(::testing::Message() << "kernel " << window.kernel_h << "x" << window.kernel_w << ", "
+                                          << channels << " channels, seed " << seed);
+        RandomStream random(seed++, "smooth pool agreement");
+        T x = random_tensor<F>({3, 7, 6, channels}, random, mix);
+        for (Index i = 0; i < x.size() / 3; ++i) x[i] = 0;  // an image of zeros: the norm's kink
+        const T dy = random_tensor<F>({3, window.out_h(7), window.out_w(6), channels}, random, mix);
+        Choice choice;
+        choice.normpool_at_0 = static_cast<double>(seed % 3) / 2;
+        T average, norm, average_dx(x.shape), norm_dx(x.shape);
+        reference->avg_pool(window, x, average);
+        reference->avg_pool_gradient(window, dy, average_dx);
+        reference->norm_pool(window, x, norm);
+        reference->norm_pool_gradient(window, choice, x, dy, norm_dx);
+        on_every_machine<F>([&](const Kernels<F>& cpu) {
+          T y, dx(x.shape);
+          cpu.avg_pool(window, x, y);
+          EXPECT_TRUE(same_bits(average, y)) << "average";
+          cpu.avg_pool_gradient(window, dy, dx);
+          EXPECT_TRUE(same_bits(average_dx, dx)) << "gradient of the average";
+          cpu.norm_pool(window, x, y);
+          EXPECT_TRUE(same_bits(norm, y)) << "norm";
+          cpu.norm_pool_gradient(window, choice, x, dy, dx);
+          EXPECT_TRUE(same_bits(norm_dx, dx)) << "gradient of the norm";
+        });
+      }
+}
+
 }  // namespace
 }  // namespace gradzone::agree

@@ -97,12 +97,16 @@ struct MachineAccumulator {
     return hn::Div(a, b);
   }
   template <class V>
+  static HWY_INLINE V sqrt(V a) {
+    return hn::Sqrt(a);
+  }
+  template <class V>
   static HWY_INLINE V fma(V a, V b, V c) {
     return hn::MulAdd(a, b, c);
   }
 };
 
-/// add, sub, mul, div, fma and store of format F.
+/// add, sub, mul, div, sqrt, fma and store of format F.
 template <class F>
 struct VectorOps;
 
@@ -159,6 +163,10 @@ struct VectorOps<Fp16Strict> {
   template <class V>
   static HWY_INLINE V div(V a, V b) {
     return store(hn::Div(a, b));
+  }
+  template <class V>
+  static HWY_INLINE V sqrt(V a) {
+    return store(hn::Sqrt(a));
   }
   template <class V>
   static HWY_INLINE V fma(V a, V b, V c) {

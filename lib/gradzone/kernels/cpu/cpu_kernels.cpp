@@ -12,6 +12,7 @@
 #include "gradzone/kernels/cpu/channels-inl.hpp"
 #include "gradzone/kernels/cpu/convolution-inl.hpp"
 #include "gradzone/kernels/cpu/pooling-inl.hpp"
+#include "gradzone/kernels/cpu/smooth_pooling-inl.hpp"
 #include "gradzone/kernels/cpu/weight_gradient-inl.hpp"
 #include "hwy/highway.h"
 
@@ -108,6 +109,24 @@ class CpuKernels final : public ReferenceKernels<F> {
                          const T& dy, T& dx) const override {
     cpu::reshape(dx, dx.shape);
     gradzone::HWY_NAMESPACE::max_pool_gradient<F>(op, choice, form, sets, dy, dx);
+  }
+
+  void avg_pool(const Window& window, const T& x, T& y) const override {
+    cpu::reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
+    gradzone::HWY_NAMESPACE::avg_pool<F>(window, x, y);
+  }
+  void avg_pool_gradient(const Window& window, const T& dy, T& dx) const override {
+    cpu::reshape(dx, dx.shape);
+    gradzone::HWY_NAMESPACE::avg_pool_gradient<F>(window, dy, dx);
+  }
+  void norm_pool(const Window& window, const T& x, T& y) const override {
+    cpu::reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
+    gradzone::HWY_NAMESPACE::norm_pool<F>(window, x, y);
+  }
+  void norm_pool_gradient(const Window& window, const Choice& choice, const T& x, const T& dy,
+                          T& dx) const override {
+    cpu::reshape(dx, dx.shape);
+    gradzone::HWY_NAMESPACE::norm_pool_gradient<F>(window, choice, x, dy, dx);
   }
 
   void batch_norm(const BatchNorm& op, const T& x, const T& weight, const T& bias, const T& running_mean,
