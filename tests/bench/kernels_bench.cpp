@@ -168,6 +168,51 @@ void relu_pool1(benchmark::State& state, Which which) {
   });
 }
 
+/// A convolution of the deep networks and the square image it reads.
+struct DeepLayer {
+  const char* name;
+  Conv2d op;
+  Index side;
+};
+const DeepLayer deep_layers[] = {{"vgg_64_128_at_16", {64, 128, Window::square(3, 1, 1)}, 16},
+                                 {"vgg_256_256_at_8", {256, 256, Window::square(3, 1, 1)}, 8},
+                                 {"vgg_512_512_at_4", {512, 512, Window::square(3, 1, 1)}, 4},
+                                 {"vgg_512_512_at_2", {512, 512, Window::square(3, 1, 1)}, 2},
+                                 {"resnet_stem_7x7", {3, 64, Window::square(7, 2, 3)}, 32},
+                                 {"resnet_down_1x1", {64, 128, Window::square(1, 2)}, 16}};
+
+/// Forward and both gradients on the CPU kernels; "flops" counts what padding leaves of the multiplications
+/// and additions.
+template <class F>
+void deep_convolution(benchmark::State& state, const DeepLayer& layer) {
+  const Index images = state.range(0), side = layer.side, out = layer.op.window.out_h(side);
+  Convolution<F> conv{layer.op};
+  const auto x = random_tensor<F>({images, side, side, layer.op.in_channels});
+  const auto dy = random_tensor<F>({images, out, out, layer.op.out_channels});
+  measure<F>(state, Which::cpu, [&](const Kernels<F>& k) {
+    conv.forward(k, x);
+    conv.backward(k, x, dy);
+  });
+  double taps = 0;  // of one axis
+  const Window& w = layer.op.window;
+  for (Index i = 0; i < out; ++i)
+    for (Index p = 0; p < w.kernel_h; ++p) {
+      const Index row = i * w.stride_h - w.padding_h + p;
+      taps += row >= 0 && row < side;
+    }
+  const double channels = static_cast<double>(layer.op.in_channels * layer.op.out_channels);
+  state.counters["flops"] = benchmark::Counter(6 * taps * taps * channels * static_cast<double>(images),
+                                               benchmark::Counter::kIsIterationInvariantRate);
+}
+
+template <class F>
+void register_deep_layers() {
+  for (const DeepLayer& layer : deep_layers) {
+    const std::string title = std::string("deep/") + layer.name + "/" + std::string(name(F::id));
+    benchmark::RegisterBenchmark(title.c_str(), deep_convolution<F>, layer)->Arg(1)->Arg(128)->UseRealTime();
+  }
+}
+
 template <class F>
 void register_format() {
   using Function = void (*)(benchmark::State&, Which);
@@ -188,6 +233,7 @@ void register_format() {
 template <class... F>
 void register_all(TypeList<F...>) {
   (register_format<F>(), ...);
+  (register_deep_layers<F>(), ...);
 }
 
 }  // namespace

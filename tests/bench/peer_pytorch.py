@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
-"""Seconds a training step takes in PyTorch: forward, loss, backward, SGD with momentum and weight decay.
+"""Training steps in PyTorch: forward, loss, backward, SGD with momentum and weight decay.
 
     python3 tests/bench/peer_pytorch.py --net vgg11 --batch 128 --threads 2 [--format fp64] [--beta 1]
+    python3 tests/bench/peer_pytorch.py --beside build/release/apps/gradzone/gradzone
 
-What `gradzone bench step` is held against (Debian: apt-get install python3-torch). With --beta the max pools
-are hybrid layers, computed forward and backward by the operations that the paper's program uses.
+The first measures one step and prints JSON; the second measures the steps of the table below in turn, PyTorch and
+`gradzone bench step`, and prints both and their ratio. Debian: apt-get install python3-torch. With --beta the max
+pools are hybrid layers, computed forward and backward by the operations that the paper's program uses.
 """
 import argparse
 import json
 import resource
 import statistics
+import subprocess
+import sys
 import time
 
 import torch
@@ -95,15 +99,49 @@ def resnet18_bn(pool):
 NETS = {'lenet5': lenet5, 'vgg11': vgg11, 'resnet18-bn': resnet18_bn}
 
 
+# net, format, beta (None: native), steps in PyTorch and in gradzone
+TABLE = [('lenet5', 'fp32', None, 100, 300), ('lenet5', 'fp32', 1, 40, 300), ('vgg11', 'fp32', None, 5, 5),
+         ('vgg11', 'fp32', 1, 5, 5), ('resnet18-bn', 'fp32', 1, 4, 5), ('vgg11', 'fp64', None, 1, 3)]
+
+
+def run_json(command):
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def beside(gradzone, batch, threads):
+    """Prints a table of samples per second and peak memory, every line measured here and now."""
+    print('| step, batch %d, %d threads | PyTorch | gradzone | ratio | peak MiB |' % (batch, threads))
+    print('|---|---|---|---|---|')
+    ours = {}
+    for net, form, beta, peer_steps, steps in TABLE:
+        common = ['--net', net, '--batch', str(batch), '--threads', str(threads), '--format', form]
+        pool = [] if beta is None else ['--beta', str(beta)]
+        peer = run_json([sys.executable, __file__, *common, *pool, '--steps', str(peer_steps)])
+        own = run_json([gradzone, 'bench', 'step', *common, *pool, '--points', str(steps), '--quiet', '--json', '-'])
+        ours[net, form, beta] = own['samples_per_s']
+        print('| %s %s %s | %.0f | %.0f | %.2f | %.0f, %.0f |' % (
+            net, form, 'native' if beta is None else 'beta = %g' % beta, peer['samples_per_s'], own['samples_per_s'],
+            own['samples_per_s'] / peer['samples_per_s'], peer['peak_mib'], own['peak_memory_mib']), flush=True)
+    reference = ours['vgg11', 'fp32', None]
+    for form, count in (('fp16', threads), ('bf16', threads), ('fp32', 1)):
+        own = run_json([gradzone, 'bench', 'step', '--net', 'vgg11', '--batch', str(batch), '--format', form,
+                        '--threads', str(count), '--points', '4', '--quiet', '--json', '-'])
+        print('vgg11 %s, %d threads: %.0f samples/s, %.2f of fp32 on %d' % (
+            form, count, own['samples_per_s'], own['samples_per_s'] / reference, threads))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--net', choices=NETS, required=True)
+    parser.add_argument('--net', choices=NETS, default='lenet5')
+    parser.add_argument('--beside', metavar='GRADZONE', help='compare with this program')
     parser.add_argument('--batch', type=int, default=128)
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--steps', type=int, default=10)
     parser.add_argument('--format', choices=['fp32', 'fp64'], default='fp32')
     parser.add_argument('--beta', type=float)
     args = parser.parse_args()
+    if args.beside:
+        return beside(args.beside, args.batch, args.threads)
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     pool = (lambda: nn.MaxPool2d(2)) if args.beta is None else (lambda: HybridMaxPool(args.beta))
