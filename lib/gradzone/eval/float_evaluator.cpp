@@ -17,10 +17,15 @@ Tensor<typename F::Real> to_format(const Tensor<double>& t) {
 }
 
 /// Argmax sets as LayerBranches has them: [N, c, out_h, out_w, window position].
-std::vector<std::uint8_t> codes_of(const ArgmaxSets& sets, Index images, Index channels) {
+std::vector<std::uint8_t> codes_of(const ArgmaxSets& sets, Index images, Index channels, Index positions) {
+  const Index outputs = static_cast<Index>(sets.size()) / (images * channels * positions);
   std::vector<std::uint8_t> out(sets.size());
-  const Index rows = static_cast<Index>(sets.size()) / (images * channels);
-  detail::transpose_images(sets.data(), out.data(), images, rows, channels);
+  auto to = out.begin();
+  for (Index n = 0; n < images; ++n)
+    for (Index c = 0; c < channels; ++c)
+      for (Index o = 0; o < outputs; ++o) {
+        to = std::copy_n(sets.begin() + ((n * outputs + o) * channels + c) * positions, positions, to);
+      }
   return out;
 }
 
@@ -28,7 +33,8 @@ template <class Real>
 LayerBranches branches_of_pool(NodeId id, const ArgmaxSets& argmax, const Tensor<Real>& x,
                                const Tensor<Real>& y, const Window& window) {
   // The sign is the window maximum's, read from the input: in the composed form y is not the maximum.
-  LayerBranches out{id, codes_of(argmax, x.dim(0), x.dim(1)), std::vector<std::int8_t>(y.data.size(), 0)};
+  LayerBranches out{id, codes_of(argmax, x.dim(0), x.dim(1), window.kernel_h * window.kernel_w),
+                    std::vector<std::int8_t>(y.data.size(), 0)};
   const std::vector<std::uint8_t>& sets = out.codes;
   const Index size = window.kernel_h * window.kernel_w;
   const Index h = x.dim(2), width = x.dim(3), out_h = y.dim(2), out_w = y.dim(3);

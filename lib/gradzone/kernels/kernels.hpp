@@ -31,8 +31,8 @@ namespace gradzone {
 
 inline constexpr Index images_per_group = 32;
 
-/// One byte per window position (row-major) and entry of the output: 1 if the input there attains the
-/// maximum, 0 elsewhere and in the padding. [N, out_h, out_w, kernel_h * kernel_w, c].
+/// One byte per entry of the output and window position (row-major): 1 if the input there attains the
+/// maximum, 0 elsewhere and in the padding. [N, out_h, out_w, c, kernel_h * kernel_w].
 using ArgmaxSets = std::vector<std::uint8_t>;
 
 /// What follows a layer's sums without a tensor in between: nothing, or a ReLU, y = activation(store(...)).

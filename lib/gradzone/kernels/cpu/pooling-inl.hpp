@@ -15,32 +15,64 @@
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
 
-/// Bytes 0 ... 255 as numbers, and numbers 0 or 1 as bytes.
+/// The argmax sets of windows of four entries, the usual 2x2, are the bytes of a 32-bit word per channel:
+/// read and written as integers of a vector's lanes. Position p has bit 8 p.
+inline constexpr Index word_size = 4;
+
 template <class D>
-HWY_INLINE hn::Vec<D> load_bytes(D d, const std::uint8_t* from) {
-  const auto bytes = hn::LoadU(hn::Rebind<std::uint8_t, D>(), from);
-  const auto integers = hn::PromoteTo(hn::Rebind<std::int32_t, D>(), bytes);
+using Words = hn::RebindToSigned<D>;
+
+template <class D>
+HWY_INLINE hn::Vec<Words<D>> load_words(D, const std::uint8_t* from) {
+  const hn::Rebind<std::int32_t, D> d32;
+  const auto words = hn::LoadU(d32, reinterpret_cast<const std::int32_t*>(from));
   if constexpr (sizeof(hn::TFromD<D>) == 4) {
-    return hn::ConvertTo(d, integers);
+    return words;
   } else {
-    return hn::PromoteTo(d, integers);
+    return hn::PromoteTo(Words<D>(), words);
   }
 }
 template <class D>
-HWY_INLINE void store_bytes(D, hn::Vec<D> v, std::uint8_t* to) {
-  const hn::Rebind<std::int32_t, D> d32;
-  const hn::Rebind<std::uint8_t, D> d8;
+HWY_INLINE void store_words(D, hn::Vec<Words<D>> words, std::uint8_t* to) {
+  const auto unsigned_words = hn::BitCast(hn::RebindToUnsigned<D>(), words);
+  const hn::Rebind<std::uint32_t, D> d32;
   if constexpr (sizeof(hn::TFromD<D>) == 4) {
-    hn::StoreU(hn::DemoteTo(d8, hn::ConvertTo(d32, v)), d8, to);
+    hn::StoreU(unsigned_words, d32, reinterpret_cast<std::uint32_t*>(to));
   } else {
-    hn::StoreU(hn::DemoteTo(d8, hn::DemoteTo(d32, v)), d8, to);
+    hn::StoreU(hn::TruncateTo(d32, unsigned_words), d32, reinterpret_cast<std::uint32_t*>(to));
   }
+}
+template <class D>
+HWY_INLINE hn::Vec<Words<D>> bit_of(D, Index position) {
+  return hn::Set(Words<D>(), hn::TFromD<Words<D>>{1} << (8 * position));
+}
+/// Where a word has any of the bits.
+template <class D>
+HWY_INLINE hn::Mask<D> has_any(D d, hn::Vec<Words<D>> word, hn::Vec<Words<D>> bits) {
+  return hn::RebindMask(d, hn::Ne(hn::And(word, bits), hn::Zero(Words<D>())));
+}
+
+/// Windows of other sizes: bytes gathered from and scattered to every `size`-th place, 0 or 1 in each lane.
+template <class D>
+HWY_INLINE hn::Vec<D> load_members(D d, const std::uint8_t* from, Index size) {
+  HWY_ALIGN hn::TFromD<D> members[hn::MaxLanes(D())];
+  for (std::size_t lane = 0; lane < hn::Lanes(d); ++lane)
+    members[lane] = static_cast<hn::TFromD<D>>(from[static_cast<Index>(lane) * size]);
+  return hn::Load(d, members);
+}
+template <class D>
+HWY_INLINE void store_members(D d, hn::Vec<D> v, std::uint8_t* to, Index size) {
+  HWY_ALIGN hn::TFromD<D> members[hn::MaxLanes(D())];
+  hn::Store(v, d, members);
+  for (std::size_t lane = 0; lane < hn::Lanes(d); ++lane)
+    to[static_cast<Index>(lane) * size] = static_cast<std::uint8_t>(members[lane]);
 }
 
 /// A NaN is maximal, and the first one alone in its argmax set: mends channels [c, c + lanes) of a window.
 template <class Real>
 void settle_nan(const Window& w, const PoolShape& s, const ClippedWindow& window, const Real* x, Index c,
                 Index lanes, Real* y, std::uint8_t* sets) {
+  const Index size = w.kernel_h * w.kernel_w;
   for (Index channel = c; channel < c + lanes; ++channel) {
     Index first = -1;
     window.for_each(w, s.w, [&](Index position, Index pixel) {
@@ -49,7 +81,7 @@ void settle_nan(const Window& w, const PoolShape& s, const ClippedWindow& window
     });
     if (first < 0) continue;
     y[channel] = std::numeric_limits<Real>::quiet_NaN();
-    for (Index p = 0; p < w.kernel_h * w.kernel_w; ++p) sets[p * s.channels + channel] = p == first;
+    for (Index p = 0; p < size; ++p) sets[channel * size + p] = p == first;
   }
 }
 
@@ -69,10 +101,19 @@ void max_of_window(const Window& w, const PoolShape& s, const ClippedWindow& win
       best = hn::IfThenElse(hn::Gt(value, best), value, best);  // of equal entries the first
       has_nan = hn::Or(has_nan, hn::IsNaN(value));
     });
-    window.for_each(w, s.w, [&](Index position, Index pixel) HWY_ATTR {
-      const auto is_best = hn::IfThenElseZero(hn::Eq(load(pixel), best), hn::Set(d, Real(1)));
-      store_bytes(d, is_best, sets + position * s.channels + c);
-    });
+    if (size == word_size) {
+      auto word = hn::Zero(Words<decltype(d)>());
+      window.for_each(w, s.w, [&](Index position, Index pixel) HWY_ATTR {
+        const auto is_best = hn::RebindMask(Words<decltype(d)>(), hn::Eq(load(pixel), best));
+        word = hn::Or(word, hn::IfThenElseZero(is_best, bit_of(d, position)));
+      });
+      store_words(d, word, sets + c * size);
+    } else {
+      window.for_each(w, s.w, [&](Index position, Index pixel) HWY_ATTR {
+        const auto is_best = hn::IfThenElseZero(hn::Eq(load(pixel), best), hn::Set(d, Real(1)));
+        store_members(d, is_best, sets + c * size + position, size);
+      });
+    }
     hn::StoreU(best, d, y + c);
     if (!hn::AllFalse(d, has_nan)) {
       settle_nan(w, s, window, x, c, static_cast<Index>(hn::Lanes(d)), y, sets);
@@ -120,17 +161,38 @@ HWY_INLINE Share<V> share_of(D d, Form form, typename F::Real beta, typename F::
   return {Ops::store(Ops::add(u, Ops::store(Ops::mul(r, g)))), u};
 }
 
-/// The share that each entry of one window gets, asked in window order.
+/// The share that each entry of one window of four gets.
 template <class D>
-struct Shares {
+struct WordShares {
+  D d;
+  Share<hn::Vec<D>> share;
+  hn::Vec<Words<D>> word;
+
+  HWY_INLINE hn::Vec<D> operator()(Index position, Index) const {
+    const auto bit = bit_of(d, position), below = hn::Sub(bit, hn::Set(Words<D>(), 1));
+    const auto value = hn::IfThenElse(has_any(d, word, below), share.other, share.first);
+    return hn::IfThenElseZero(has_any(d, word, bit), value);
+  }
+};
+/// Maximal entries of every window of four.
+template <class D>
+HWY_INLINE hn::Vec<D> count_of(D d, hn::Vec<Words<D>> word) {
+  const auto pairs = hn::Add(word, hn::ShiftRight<16>(word));
+  const auto sum = hn::And(hn::Add(pairs, hn::ShiftRight<8>(pairs)), hn::Set(Words<D>(), 7));
+  return hn::ConvertTo(d, sum);
+}
+
+/// The same for windows of any size, asked in window order.
+template <class D>
+struct MemberShares {
   D d;
   Share<hn::Vec<D>> share;
   hn::Vec<D> before;  ///< maximal entries so far
   const std::uint8_t* sets;
-  Index channels;
+  Index size;
 
   HWY_INLINE hn::Vec<D> operator()(Index position, Index) {
-    const auto member = load_bytes(d, sets + position * channels);
+    const auto member = load_members(d, sets + position, size);
     const auto value = hn::IfThenElse(hn::Gt(before, hn::Zero(d)), share.other, share.first);
     before = hn::Add(before, member);
     return hn::IfThenElseZero(hn::Gt(member, hn::Zero(d)), value);
@@ -145,17 +207,27 @@ void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, con
   const Index size = op.window.kernel_h * op.window.kernel_w;
   const Real beta = F::scalar(beta_of(op, choice)), rest = F::scalar(1 - beta_of(op, choice));
   const bool native = form == Form::direct && beta == 0;  // all to the first: weights 1 and 0
+  const auto shares = [&](auto d, auto count, auto g) HWY_ATTR {
+    if (native) return Share<decltype(g)>{g, hn::Zero(d)};
+    return share_of<F>(d, form, beta, rest, count, g);
+  };
+  const auto entry_at = [&](Index n, Index output, Index c) {
+    return (n * s.outputs() + output) * s.channels + c;
+  };
+  if (size == word_size) {
+    scatter<F>(op.window, s, dx, [&](Index n, Index output, const ClippedWindow&, auto d, Index c) HWY_ATTR {
+      const Index at = entry_at(n, output, c);
+      const auto word = load_words(d, sets.data() + at * size);
+      return WordShares<decltype(d)>{d, shares(d, count_of(d, word), hn::LoadU(d, &dy[at])), word};
+    });
+    return;
+  }
   scatter<F>(op.window, s, dx, [&](Index n, Index output, const ClippedWindow&, auto d, Index c) HWY_ATTR {
-    const Index at = n * s.outputs() + output;
-    const std::uint8_t* own = sets.data() + at * size * s.channels + c;
-    const auto g = hn::LoadU(d, &dy[at * s.channels + c]);
-    Share<hn::Vec<decltype(d)>> share{g, hn::Zero(d)};
-    if (!native) {
-      auto count = hn::Zero(d);
-      for (Index p = 0; p < size; ++p) count = hn::Add(count, load_bytes(d, own + p * s.channels));
-      share = share_of<F>(d, form, beta, rest, count, g);
-    }
-    return Shares<decltype(d)>{d, share, hn::Zero(d), own, s.channels};
+    const Index at = entry_at(n, output, c);
+    const std::uint8_t* own = sets.data() + at * size;
+    auto count = hn::Zero(d);
+    for (Index p = 0; p < size; ++p) count = hn::Add(count, load_members(d, own + p, size));
+    return MemberShares<decltype(d)>{d, shares(d, count, hn::LoadU(d, &dy[at])), hn::Zero(d), own, size};
   });
 }
 

@@ -29,12 +29,6 @@ void for_each_window_entry(const Window& w, const Shape& in, Visit&& visit) {
             }
 }
 
-/// Where the byte of a window position of an output is in its ArgmaxSets.
-inline std::size_t set_index(const Window& w, Index channels, Index output, Index position) {
-  return static_cast<std::size_t>((output / channels * w.kernel_h * w.kernel_w + position) * channels +
-                                  output % channels);
-}
-
 inline Shape pooled_shape(const Window& w, const Shape& in) {
   return {in[0], w.out_h(in[1]), w.out_w(in[2]), in[3]};
 }
@@ -65,19 +59,17 @@ void ReferenceKernels<F>::max_pool(const MaxPool2d& op, const Choice& choice, Fo
   sets.assign(static_cast<std::size_t>(y.size() * window), 0);
   std::vector<bool> seen(y.data.size(), false);
   reference::for_each_window_entry(op.window, x.shape, [&](Index output, Index position, Index input) {
-    const auto set = [&](Index at) -> std::uint8_t& {
-      return sets[reference::set_index(op.window, x.dim(3), output, at)];
-    };
+    const auto set = sets.begin() + output * window;
     Real& best = y[output];
     const Real value = x[input];
     const bool first = !seen[static_cast<std::size_t>(output)];
     const bool best_is_nan = !first && best != best;
     if (first || (!best_is_nan && (value > best || value != value))) {
-      for (Index at = 0; at < window; ++at) set(at) = 0;
+      std::fill(set, set + window, std::uint8_t{0});
       best = value;
-      set(position) = 1;
+      set[position] = 1;
     } else if (value == best) {
-      set(position) = 1;
+      set[position] = 1;
     }
     seen[static_cast<std::size_t>(output)] = true;
   });
@@ -93,9 +85,7 @@ void ReferenceKernels<F>::max_pool_gradient(const MaxPool2d& op, const Choice& c
   const Index window = op.window.kernel_h * op.window.kernel_w;
   const double beta = beta_of(op, choice);
   const Real b = F::scalar(beta), rest = F::scalar(1 - beta);
-  const auto in_set = [&](Index o, Index p) {
-    return sets[reference::set_index(op.window, dy.dim(3), o, p)] != 0;
-  };
+  const auto in_set = [&](Index o, Index p) { return sets[static_cast<std::size_t>(o * window + p)] != 0; };
   std::vector<int> count(dy.data.size(), 0), first(dy.data.size(), -1);
   for (Index o = 0; o < dy.size(); ++o)
     for (Index p = 0; p < window; ++p)
