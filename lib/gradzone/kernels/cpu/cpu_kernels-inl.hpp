@@ -1,47 +1,25 @@
 // CpuKernels: SIMD kernels (Highway, run-time dispatch) on the threads of the current oneTBB arena, bit for
-// bit the reference kernels in order `chain`. This file is compiled once per SIMD target; what is not hot is
-// inherited.
-#include "gradzone/kernels/cpu/targets.hpp"
+// bit the reference kernels in order `chain`; what is not hot is inherited. Each file of formats/ compiles it
+// for one format, once per SIMD target (Highway's foreach_target).
+#if defined(GRADZONE_KERNELS_CPU_CPU_KERNELS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef GRADZONE_KERNELS_CPU_CPU_KERNELS_INL
+#undef GRADZONE_KERNELS_CPU_CPU_KERNELS_INL
+#else
+#define GRADZONE_KERNELS_CPU_CPU_KERNELS_INL
+#endif
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "gradzone/kernels/cpu/cpu_kernels.cpp"
-#include "hwy/foreach_target.h"
-// After foreach_target.h, which sets the target.
+#include <memory>
+
 #include "gradzone/kernels/cpu/activation-inl.hpp"
 #include "gradzone/kernels/cpu/chain-inl.hpp"
 #include "gradzone/kernels/cpu/channels-inl.hpp"
 #include "gradzone/kernels/cpu/convolution-inl.hpp"
 #include "gradzone/kernels/cpu/pooling-inl.hpp"
+#include "gradzone/kernels/cpu/reshape.hpp"
 #include "gradzone/kernels/cpu/smooth_pooling-inl.hpp"
 #include "gradzone/kernels/cpu/weight_gradient-inl.hpp"
-#include "hwy/highway.h"
-
-#ifndef GRADZONE_KERNELS_CPU_ONCE
-#define GRADZONE_KERNELS_CPU_ONCE
-
-#include <memory>
-#include <tuple>
-
-#include "gradzone/kernels/cpu/reshape.hpp"
 #include "gradzone/kernels/reference/reference_kernels.hpp"
-
-namespace gradzone::cpu {
-
-template <class F>
-using Make = std::unique_ptr<Kernels<F>> (*)();
-
-template <class List>
-struct MakersOf;
-template <class... F>
-struct MakersOf<TypeList<F...>> {
-  using Table = std::tuple<Make<F>...>;
-};
-/// One function per format.
-using Makers = MakersOf<FormatList>::Table;
-
-}  // namespace gradzone::cpu
-
-#endif
+#include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
@@ -168,33 +146,7 @@ std::unique_ptr<Kernels<F>> make_kernels() {
 
 #endif
 
-template <class... F>
-cpu::Makers makers_of(TypeList<F...>) {
-  return {&make_kernels<F>...};
-}
-cpu::Makers makers() {
-  return makers_of(FormatList());
-}
-
 }  // namespace gradzone::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#if HWY_ONCE
-namespace gradzone {
-
-HWY_EXPORT(makers);
-
-template <class F>
-std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order) {
-  if (order != Order::chain) return make_reference_kernels<F>(order);
-  return std::get<cpu::Make<F>>(HWY_DYNAMIC_DISPATCH(makers)())();
-}
-
-template std::unique_ptr<Kernels<Fp64>> make_cpu_kernels(Order);
-template std::unique_ptr<Kernels<Fp32>> make_cpu_kernels(Order);
-template std::unique_ptr<Kernels<Fp16>> make_cpu_kernels(Order);
-template std::unique_ptr<Kernels<Bf16>> make_cpu_kernels(Order);
-template std::unique_ptr<Kernels<Fp16Strict>> make_cpu_kernels(Order);
-
-}  // namespace gradzone
 #endif
