@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # E2 on MNIST: the training curves of LeNet-5, with and without batch norm, beside those of boustany2024.
-#   ./run.sh DATA OUT   DATA: mnist:DIR or what `gradzone data list` names; OUT: a folder for the trainings
+#   ./run.sh DATA OUT   DATA: mnist:DIR; OUT: a folder for the trainings
 # The first 20 of 100 epochs, 3 runs of each configuration; stopped, the same command continues. The published study
 # in full, 10 runs of all epochs, continues from the same folders:
 #   EPOCHS=100 RUNS=10 ./run.sh DATA OUT

@@ -22,6 +22,9 @@ TEST(TrainingTables, ReadBackToTheSameBytes) {
   EXPECT_EQ(trace.substr(0, trace.find('\n')),
             "run,epoch,train_loss,train_accuracy,test_loss,test_accuracy,beta,form,format,lr");
 
+  const std::string times = times_csv({{unit, 1, 0.25, 30000}, {mixed, 2, 1.0 / 3, 1e5}});
+  EXPECT_EQ(times_csv(read_times_csv(times, "times.csv")), times);
+
   ZoneRow row{unit, 1, 21, true, {}};
   row.point.zone = Zone::bifurcation;
   row.point.choices = "native,minimal";
