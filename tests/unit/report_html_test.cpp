@@ -267,10 +267,12 @@ TEST(TrainingHtml, HeadlineNamesTheBestTheCollapsedAndTheFirstNan) {
   EXPECT_NE(page.find("<p class=\"headline\">1 of 8 configurations collapsed: fp16 composed, "
                       "β\u00a0=\u00a01000 (9.80 %).</p>"),
             std::string::npos);
-  EXPECT_NE(page.find("<p class=\"headline\">3 of 24 runs met a NaN or an infinity, first fp16 composed, β = "
-                      "1000, run 0, in "
-                      "epoch 1 at step 3, layer features.2.</p>"),
-            std::string::npos);
+  EXPECT_NE(
+      page.find(
+          "<p class=\"headline\">3 of 24 runs met a NaN or an infinity, first fp16 composed, β\u00a0=\u00a0"
+          "1000, run 0, in "
+          "epoch 1 at step 3, layer features.2.</p>"),
+      std::string::npos);
 }
 
 TEST(TrainingHtml, WithNoCollapseAndNoNanItSaysSo) {
