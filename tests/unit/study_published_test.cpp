@@ -155,7 +155,7 @@ TEST(PublishedTable, WhatIsNoneIsNamedWithItsLine) {
       {header + "lenet5,sgd,16,0,1,0.9,0.1,0.8,0.95,10\nlenet5,sgd,16,0,1,0.9,0.1,0.8,0.95,10\n",
        "line 3, column \"epoch\""}};
   for (const auto& [text, what] : bad) {
-    const std::string message = message_of<InputError>([&] { read_published_csv(text, "t.csv"); });
+    const std::string message = message_of<InputError>([&t = text] { read_published_csv(t, "t.csv"); });
     EXPECT_TRUE(message.starts_with("t.csv: ")) << message;
     EXPECT_NE(message.find(what), std::string::npos) << message;
   }
