@@ -110,4 +110,38 @@ std::string zone_table(const AuditResults& results) {
   return out;
 }
 
+std::string accuracy_table(const TrainResults& results) {
+  std::string out;
+  for (const ConfigurationResult& c : by_configuration(results.units)) {
+    out += fmt::format("{:<11} {:<8} beta {:<7} {} epochs, {} run{}: test accuracy {:.2f}",
+                       name(c.unit.format), name(c.unit.form), c.unit.beta, c.epochs, c.runs,
+                       c.runs > 1 ? "s" : "", 100 * c.test_accuracy.mean);
+    if (c.runs > 1) {
+      out += fmt::format(" +- {:.2f} ({:.2f} ... {:.2f})", 100 * c.test_accuracy.deviation,
+                         100 * c.test_accuracy.lowest, 100 * c.test_accuracy.highest);
+    }
+    out += " %\n";
+  }
+  for (const UnitResult& u : results.units) {
+    if (!u.non_finite) continue;
+    out += fmt::format("{}: first NaN or infinity in epoch {}, step {}, at {}\n", u.unit.name(),
+                       u.non_finite->epoch, u.non_finite->step, u.non_finite->layer);
+  }
+  return out;
+}
+
+std::string comparison_table(const std::vector<PublishedComparison>& comparisons) {
+  std::string out;
+  for (const PublishedComparison& c : comparisons) {
+    out += fmt::format("{:<11} {:<8} beta {:<7} ", name(c.unit.format), name(c.unit.form), c.unit.beta);
+    if (c.published) {
+      out += fmt::format(
+          "{} of {} epochs inside the published band; epoch {}: {:.2f} %, published {:.2f} %: ", c.inside,
+          c.compared, c.last_epoch, 100 * c.last_ours, 100 * c.last_published);
+    }
+    out += fmt::format("{}\n", name(c.verdict));
+  }
+  return out;
+}
+
 }  // namespace gradzone::app

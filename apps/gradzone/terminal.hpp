@@ -9,7 +9,8 @@
 #include "gradzone/base/progress.hpp"
 #include "gradzone/data/dataset.hpp"
 #include "gradzone/io/results.hpp"
-#include "gradzone/study/saved_run.hpp"
+#include "gradzone/study/published_curves.hpp"
+#include "gradzone/study/train_study.hpp"
 
 namespace gradzone::app {
 
@@ -48,5 +49,12 @@ void report_skipped(const Dataset& data, bool quiet);
 
 /// The zone table of finished results, one line per format and zone, for standard output.
 std::string zone_table(const AuditResults& results);
+
+/// Final accuracies of a training: one line for each configuration, and one for each run that met a NaN or an
+/// infinity.
+std::string accuracy_table(const TrainResults& results);
+
+/// One line for each configuration beside the published one.
+std::string comparison_table(const std::vector<PublishedComparison>& comparisons);
 
 }  // namespace gradzone::app

@@ -24,27 +24,6 @@ TrainStudy parse(const TrainText& text) {
   return study;
 }
 
-/// One line for each configuration, and one for each run that met a NaN or an infinity.
-std::string accuracy_table(const TrainResults& results) {
-  std::string out;
-  for (const ConfigurationResult& c : by_configuration(results.units)) {
-    out +=
-        fmt::format("{:<11} {:<8} beta {:<7} {} epochs, {} run{}: test accuracy {:.2f}", name(c.unit.format),
-                    name(c.unit.form), c.unit.beta, c.epochs, c.runs, c.runs > 1 ? "s" : "", 100 * c.mean);
-    if (c.runs > 1) {
-      out +=
-          fmt::format(" +- {:.2f} ({:.2f} ... {:.2f})", 100 * c.deviation, 100 * c.lowest, 100 * c.highest);
-    }
-    out += " %\n";
-  }
-  for (const UnitResult& u : results.units) {
-    if (!u.non_finite) continue;
-    out += fmt::format("{}: first NaN or infinity in epoch {}, step {}, at {}\n", u.unit.name(),
-                       u.non_finite->epoch, u.non_finite->step, u.non_finite->layer);
-  }
-  return out;
-}
-
 void train(const TrainText& text, const Common& common) {
   const LoadedTraining training(parse(text));
   report_skipped(training.task(), common.quiet);

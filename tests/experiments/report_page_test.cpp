@@ -1,24 +1,17 @@
 // Opens the report in headless Chromium, as a reader would, at phone and desktop width, light and dark, and
 // uses it: nothing may overflow, fail, or ask the network for anything. Skipped where Chromium is not
 // installed.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <nlohmann/json.hpp>
-#include <string>
-
+#include "experiments/headless_page.hpp"
 #include "gradzone/report/html.hpp"
 #include "support/made_up_results.hpp"
 
 namespace gradzone {
 namespace {
 
-namespace fs = std::filesystem;
+using tests::HeadlessPage;
 using tests::made_up_results;
+using tests::read;
+using tests::Visit;
 
 /// Frames the report at an exact width (a headless window has a least width), uses it and prints what it saw.
 constexpr const char* driver =
@@ -68,61 +61,9 @@ frame.onload = () => setTimeout(() => {
 document.body.append(frame);
 </script>)";
 
-std::string shell_quoted(const fs::path& path) {
-  return "'" + path.string() + "'";
-}
-
-bool has_chromium() {
-  return std::system("command -v chromium >/dev/null 2>&1") == 0;
-}
-
-std::string read(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-struct Visit {
-  nlohmann::json seen;
-  std::string complaints;  ///< console lines: errors, blocked requests
-};
-
-class ReportPage : public testing::Test {
+class ReportPage : public HeadlessPage {
  protected:
-  void SetUp() override {
-    if (!has_chromium()) GTEST_SKIP() << "chromium is not installed: the report was not opened";
-    folder_ = fs::temp_directory_path() / ("gradzone-report-page-" + std::to_string(::getpid()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-    std::ofstream(folder_ / "driver.html") << driver;
-  }
-  void TearDown() override {
-    std::error_code still_in_use;  // the browser's last processes may be writing there
-    if (!folder_.empty()) fs::remove_all(folder_, still_in_use);
-  }
-
-  Visit visit(int width, bool dark) {
-    const std::string command =
-        "chromium --headless --no-sandbox --disable-gpu --allow-file-access-from-files "
-        "--virtual-time-budget=8000 "
-        "--host-resolver-rules='MAP * ~NOTFOUND' --enable-logging=stderr --window-size=1400,1000 --dump-dom "
-        "--blink-settings=preferredColorScheme=" +
-        std::string(dark ? "0" : "1") + " --user-data-dir=" + shell_quoted(folder_ / "profile") +
-        " 'file://" + (folder_ / "driver.html").string() + "#" + std::to_string(width) + "' >" +
-        shell_quoted(folder_ / "dom") + " 2>" + shell_quoted(folder_ / "log");
-    EXPECT_EQ(std::system(command.c_str()), 0) << read(folder_ / "log");
-    Visit result;
-    std::ifstream log(folder_ / "log");
-    for (std::string line; std::getline(log, line);) {
-      if (line.find("CONSOLE") != std::string::npos) result.complaints += line + "\n";
-    }
-    const std::string dom = read(folder_ / "dom");
-    const std::size_t begin = dom.find("<pre id=\"seen\">") + 15;
-    result.seen = nlohmann::json::parse(dom.substr(begin, dom.find("</pre>", begin) - begin), nullptr, false);
-    EXPECT_TRUE(result.seen.is_object()) << "the page could not be used\n" << result.complaints;
-    return result;
-  }
-
-  fs::path folder_;
+  ReportPage() : HeadlessPage(driver) {}
 };
 
 TEST_F(ReportPage, IsUsableAtEveryWidthInLightAndDark) {

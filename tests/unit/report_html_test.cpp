@@ -10,12 +10,15 @@
 #include "gradzone/report/html.hpp"
 #include "gradzone/zones/census.hpp"
 #include "support/made_up_results.hpp"
+#include "support/made_up_training.hpp"
 
 namespace gradzone {
 namespace {
 
 using tests::made_up_point;
+using tests::made_up_published;
 using tests::made_up_results;
+using tests::made_up_training;
 
 /// The text between the first `open` and the `close` after it.
 std::string between(const std::string& text, const std::string& open, const std::string& close) {
@@ -252,6 +255,75 @@ TEST(ReportHtml, WritesTheWholeFileOrThrows) {
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), render_report(results));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1) << "a temporary file was left";
   EXPECT_THROW(write_report(folder / "missing", results), InputError);
+}
+
+TEST(TrainingHtml, HeadlineNamesTheBestTheCollapsedAndTheFirstNan) {
+  const TrainingRecord record = made_up_training(20, 3, {0, 1000});
+  const std::string page = render_report(record, {});
+  EXPECT_NE(page.find("<p class=\"headline\">Best: fp16 direct, β\u00a0=\u00a00, with 99.65 % of the test "
+                      "images right after 20 "
+                      "epochs (mean of 3 runs, ± 0.10).</p>"),
+            std::string::npos);
+  EXPECT_NE(page.find("<p class=\"headline\">1 of 8 configurations collapsed: fp16 composed, "
+                      "β\u00a0=\u00a01000 (9.80 %).</p>"),
+            std::string::npos);
+  EXPECT_NE(
+      page.find(
+          "<p class=\"headline\">3 of 24 runs met a NaN or an infinity, first fp16 composed, β\u00a0=\u00a0"
+          "1000, run 0, in "
+          "epoch 1 at step 3, layer features.2.</p>"),
+      std::string::npos);
+}
+
+TEST(TrainingHtml, WithNoCollapseAndNoNanItSaysSo) {
+  const std::string page = render_report(made_up_training(1, 1, {0}), {});
+  EXPECT_NE(page.find("after 1 epoch.</p>"), std::string::npos);
+  EXPECT_NE(page.find("No configuration collapsed."), std::string::npos);
+  EXPECT_EQ(page.find("met a NaN"), std::string::npos);
+}
+
+TEST(TrainingHtml, CurvesHoldMeansAndRangesOverRuns) {
+  const nlohmann::json data = data_of(render_report(made_up_training(20, 3, {0, 1000}), {}));
+  ASSERT_EQ(data["configurations"].size(), 8u);
+  const auto& first = data["configurations"][0];
+  EXPECT_EQ(first["accuracy"]["mean"][0], 0.949);  // 0.95, 0.949, 0.948
+  EXPECT_EQ(first["accuracy"]["low"][0], 0.948);
+  EXPECT_EQ(first["accuracy"]["high"][0], 0.95);
+  const auto& collapsed = data["configurations"][3];
+  EXPECT_EQ(collapsed["label"], "fp16 composed, β\u00a0=\u00a01000");
+  EXPECT_EQ(collapsed["collapsed"], 3);
+  EXPECT_TRUE(collapsed["test_loss"]["mean"][0].is_null());
+  EXPECT_EQ(collapsed["non_finite"],
+            "run 0: epoch 1, step 3, features.2; run 1: epoch 1, step 4, features.2; run 2: epoch 1, step 5, "
+            "features.2");
+  EXPECT_TRUE(first["published"].is_null());
+}
+
+TEST(TrainingHtml, ZonesAreCountedOverStepsAndRuns) {
+  const nlohmann::json data = data_of(render_report(made_up_training(1, 3, {0}), {}));
+  const auto& zones = data["zones"][0];
+  EXPECT_EQ(zones["zones"], nlohmann::json::parse(R"({"compensation": 120, "regular": 30})"));
+  EXPECT_EQ(zones["cause"], "rounding at features.2");
+  ASSERT_EQ(zones["bins"].size(), 25u);  // 50 steps, two a bin
+  EXPECT_EQ(zones["bins"][0], nlohmann::json::parse(R"({"from": 1, "to": 3, "zones": {"regular": 6}})"));
+}
+
+TEST(TrainingHtml, PublishedCurvesEndWhereOursDo) {
+  const TrainingRecord record = made_up_training(20, 3, {0, 1000});
+  const std::vector<PublishedCurve> published = made_up_published({0, 1000});
+  const std::string page =
+      render_report(record, compare_with_published("lenet5", "sgd", curves_of(record.trace), published));
+  const nlohmann::json data = data_of(page);
+  const auto& first = data["configurations"][0]["published"];
+  EXPECT_EQ(first["verdict"], "inside");
+  EXPECT_EQ(first["compared"], 20);
+  ASSERT_EQ(first["epoch"].size(), 20u);
+  EXPECT_EQ(first["low"][0], 0.944);  // 0.948 - 0.002 - 2 * 0.001
+  EXPECT_EQ(first["high"][0], 0.952);
+  EXPECT_EQ(data["configurations"][3]["published"]["verdict"], "collapsed as published");
+  EXPECT_NE(between(page, "<p class=\"meaning\">", "</p>")
+                .find("of 8 configurations: inside: 6, collapsed as published: 1, differs: 1."),
+            std::string::npos);
 }
 
 }  // namespace

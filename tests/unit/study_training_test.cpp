@@ -22,6 +22,9 @@ TEST(TrainingTables, ReadBackToTheSameBytes) {
   EXPECT_EQ(trace.substr(0, trace.find('\n')),
             "run,epoch,train_loss,train_accuracy,test_loss,test_accuracy,beta,form,format,lr");
 
+  const std::string times = times_csv({{unit, 1, 0.25, 30000}, {mixed, 2, 1.0 / 3, 1e5}});
+  EXPECT_EQ(times_csv(read_times_csv(times, "times.csv")), times);
+
   ZoneRow row{unit, 1, 21, true, {}};
   row.point.zone = Zone::bifurcation;
   row.point.choices = "native,minimal";
@@ -105,12 +108,12 @@ TEST(TrainStudy, SummarisesTheRunsOfAConfiguration) {
   const auto found = by_configuration(units);
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].runs, 3);
-  EXPECT_NEAR(found[0].mean, 0.75, 1e-15);
-  EXPECT_NEAR(found[0].deviation, 0.25, 1e-15);
-  EXPECT_EQ(found[0].lowest, 0.5);
-  EXPECT_EQ(found[0].highest, 1.0);
+  EXPECT_NEAR(found[0].test_accuracy.mean, 0.75, 1e-15);
+  EXPECT_NEAR(found[0].test_accuracy.deviation, 0.25, 1e-15);
+  EXPECT_EQ(found[0].test_accuracy.lowest, 0.5);
+  EXPECT_EQ(found[0].test_accuracy.highest, 1.0);
   EXPECT_EQ(found[0].non_finite, 0);
-  EXPECT_EQ(found[1].deviation, 0);
+  EXPECT_EQ(found[1].test_accuracy.deviation, 0);
   EXPECT_EQ(found[1].non_finite, 1);
 }
 

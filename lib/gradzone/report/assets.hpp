@@ -6,10 +6,14 @@
 
 namespace gradzone::report_assets {
 
-std::string_view
-page_html();  ///< the template: {{title}}, {{style}}, {{headline}}, {{data}}, {{chartjs}}, {{script}}
+/// The frame of every page: {{title}}, {{style}}, {{command}}, {{headline}}, {{body}}, {{data}}, {{chartjs}},
+/// {{script}}
+std::string_view page_html();
 std::string_view page_css();
-std::string_view page_js();   ///< page.js, page_charts.js, page_points.js
+std::string_view audit_html();     ///< the body of an audit's page
+std::string_view audit_js();       ///< page_tools.js and the audit's own
+std::string_view training_html();  ///< of a training's
+std::string_view training_js();
 std::string_view chart_js();  ///< Chart.js 3.9 of the system (MIT licence)
 
 }  // namespace gradzone::report_assets

@@ -36,23 +36,39 @@ std::string fill(std::string_view page, const std::map<std::string_view, std::st
   return filled;
 }
 
-}  // namespace
-
-std::string render_report(const AuditResults& results) {
-  const ReportModel model = report_model(results);
+std::string render(const ReportModel& model, std::string_view command, std::string_view body,
+                   std::string_view script) {
   const std::string title = escape_html(model.title), headline = headline_html(model);
   const std::string data =
       escape_script(model.data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return fill(report_assets::page_html(), {{"title", title},
+                                           {"command", command},
                                            {"headline", headline},
                                            {"style", report_assets::page_css()},
+                                           {"body", body},
                                            {"data", data},
                                            {"chartjs", report_assets::chart_js()},
-                                           {"script", report_assets::page_js()}});
+                                           {"script", script}});
+}
+
+}  // namespace
+
+std::string render_report(const AuditResults& results) {
+  return render(report_model(results), "audit", report_assets::audit_html(), report_assets::audit_js());
+}
+
+std::string render_report(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons) {
+  return render(training_model(record, comparisons), "train", report_assets::training_html(),
+                report_assets::training_js());
 }
 
 void write_report(const std::filesystem::path& folder, const AuditResults& results) {
   write_file_atomically(folder / "report.html", render_report(results));
+}
+
+void write_report(const std::filesystem::path& folder, const TrainingRecord& record,
+                  const std::vector<PublishedComparison>& comparisons) {
+  write_file_atomically(folder / "report.html", render_report(record, comparisons));
 }
 
 }  // namespace gradzone

@@ -3,8 +3,11 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "gradzone/io/results.hpp"
+#include "gradzone/study/published_curves.hpp"
+#include "gradzone/study/training_record.hpp"
 
 namespace gradzone {
 
@@ -16,5 +19,13 @@ std::string render_report(const AuditResults& results);
 /// Writes `folder`/report.html: the old file or the new one is there, never a part. Throws as
 /// write_file_atomically.
 void write_report(const std::filesystem::path& folder, const AuditResults& results);
+
+/// The page of a training; `comparisons` (empty: none was asked for) as compare_with_published makes them for
+/// the record's curves. A function of both alone; times.csv, where it is there, is part of the record. Throws
+/// InputError if the configuration is not a JSON object.
+std::string render_report(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons);
+/// Writes `folder`/report.html, as above.
+void write_report(const std::filesystem::path& folder, const TrainingRecord& record,
+                  const std::vector<PublishedComparison>& comparisons);
 
 }  // namespace gradzone

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "gradzone/arith/formats.hpp"
-#include "gradzone/base/error.hpp"
 #include "gradzone/report/sections.hpp"
 
 namespace gradzone {
@@ -13,15 +12,6 @@ namespace {
 
 using report_sections::FormatPoints;
 using report_sections::Json;
-
-Json parse_configuration(const std::string& text) {
-  Json configuration = Json::parse(text, nullptr, false);
-  if (!configuration.is_object()) {
-    throw InputError(
-        "report: the stored configuration is not a JSON object: the result store is damaged; audit again");
-  }
-  return configuration;
-}
 
 std::string text_at(const Json& configuration, const char* key) {
   const auto at = configuration.find(key);

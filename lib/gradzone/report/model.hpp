@@ -6,17 +6,20 @@
 #include <vector>
 
 #include "gradzone/io/results.hpp"
+#include "gradzone/study/published_curves.hpp"
+#include "gradzone/study/training_record.hpp"
 
 namespace gradzone {
 
 struct ReportModel {
   std::string title;                   ///< "lenet5:net.safetensors on mnist:data"
-  std::vector<std::string> headlines;  ///< one sentence a format
+  std::vector<std::string> headlines;  ///< sentences
   std::string meaning;                 ///< what they mean, in plain words
   nlohmann::ordered_json data;         ///< for page.js; infinities are "inf", NaN is null
 };
 
 /// Throws InputError if the configuration is not a JSON object.
 ReportModel report_model(const AuditResults& results);
+ReportModel training_model(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons);
 
 }  // namespace gradzone

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "gradzone/base/error.hpp"
 #include "gradzone/zones/census.hpp"
 
 namespace gradzone::report_sections {
@@ -49,14 +50,24 @@ std::string short_name(const std::string& format) {
   return format.ends_with(suffix) ? format.substr(0, format.size() - suffix.size()) : format;
 }
 
-Json rounded(double x) {
+Json rounded(double x, int digits) {
   if (std::isnan(x)) return nullptr;
   if (std::isinf(x)) return "inf";
-  return std::strtod(fmt::format("{:.3g}", x).c_str(), nullptr);
+  return std::strtod(fmt::format("{:.{}g}", x, digits).c_str(), nullptr);
+}
+
+Json parse_configuration(const std::string& text) {
+  Json configuration = Json::parse(text, nullptr, false);
+  if (!configuration.is_object())
+    throw InputError(
+        "report: the stored configuration is not a JSON object: its file is damaged; run the "
+        "command that wrote it again");
+  return configuration;
 }
 
 Json provenance(const Json& configuration) {
-  constexpr std::array first{"command", "model", "data", "formats", "form", "choices", "seed"};
+  constexpr std::array first{"command", "model", "network", "data",  "formats",
+                             "form",    "forms", "choices", "betas", "seed"};
   Json list = Json::array(), rest = configuration;
   for (const char* key : first) {
     if (!rest.contains(key)) continue;

@@ -21,8 +21,10 @@ std::vector<FormatPoints> by_format(const AuditResults& results);
 
 /// "fp32" for "fp32/chain": plain names mean that order.
 std::string short_name(const std::string& format);
-/// A number for the page: three significant digits, "inf", or null for NaN.
-Json rounded(double x);
+/// A number for the page: three significant digits (or as many as told), "inf", or null for NaN.
+Json rounded(double x, int digits = 3);
+/// The stored configuration of an audit or a training. Throws InputError unless it is a JSON object.
+Json parse_configuration(const std::string& text);
 
 /// "Of 200 samples in fp32, 199 are compensation (cause: rounding, first at features.2), ..."
 std::string headline(const FormatPoints& format);

@@ -118,18 +118,13 @@ std::vector<ConfigurationResult> by_configuration(const std::vector<UnitResult>&
       return u.unit.format != first->unit.format || u.unit.form != first->unit.form ||
              u.unit.beta != first->unit.beta;
     });
-    ConfigurationResult result{first->unit, first->last.epoch, static_cast<int>(end - first)};
-    result.lowest = result.highest = first->last.test_accuracy;
+    ConfigurationResult result{first->unit, first->last.epoch, static_cast<int>(end - first), {}, 0};
+    std::vector<double> accuracies;
     for (auto u = first; u != end; ++u) {
-      const double accuracy = u->last.test_accuracy;
-      result.mean += accuracy / result.runs;
-      result.lowest = std::min(result.lowest, accuracy);
-      result.highest = std::max(result.highest, accuracy);
+      accuracies.push_back(u->last.test_accuracy);
       result.non_finite += u->non_finite.has_value();
     }
-    double squares = 0;
-    for (auto u = first; u != end; ++u) squares += std::pow(u->last.test_accuracy - result.mean, 2);
-    result.deviation = result.runs > 1 ? std::sqrt(squares / (result.runs - 1)) : 0;
+    result.test_accuracy = spread_of(accuracies);
     out.push_back(result);
     first = end;
   }
@@ -145,10 +140,10 @@ std::string train_summary_json(const TrainResults& results) {
                                      {"beta", c.unit.beta},
                                      {"epochs", c.epochs},
                                      {"runs", c.runs},
-                                     {"test_accuracy_mean", c.mean},
-                                     {"test_accuracy_deviation", c.deviation},
-                                     {"test_accuracy_lowest", c.lowest},
-                                     {"test_accuracy_highest", c.highest},
+                                     {"test_accuracy_mean", c.test_accuracy.mean},
+                                     {"test_accuracy_deviation", c.test_accuracy.deviation},
+                                     {"test_accuracy_lowest", c.test_accuracy.lowest},
+                                     {"test_accuracy_highest", c.test_accuracy.highest},
                                      {"non_finite_runs", c.non_finite}});
   }
   for (const UnitResult& u : results.units) {

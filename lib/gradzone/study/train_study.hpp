@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gradzone/study/saved_run.hpp"
+#include "gradzone/study/training_curves.hpp"
 #include "gradzone/study/training_task.hpp"
 #include "gradzone/study/training_trace.hpp"
 #include "gradzone/study/zone_log.hpp"
@@ -43,8 +44,7 @@ struct UnitResult {
 struct ConfigurationResult {
   TrainUnit unit;  ///< its first run
   int epochs = 0, runs = 0;
-  double mean = 0, deviation = 0;  ///< the latter with n - 1; 0 for a single run
-  double lowest = 0, highest = 0;
+  Spread test_accuracy;
   int non_finite = 0;  ///< runs that met a NaN or an infinity
 };
 

@@ -7,15 +7,9 @@
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
-#include "gradzone/study/unit_columns.hpp"
 
 namespace gradzone {
 namespace {
-
-std::string text_of(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = read_file(file, largest_table_file);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 template <class Map>
 auto rows_of(const Map& map) {
@@ -44,23 +38,16 @@ TrainTables::Key TrainTables::key(const TrainUnit& unit, Index at) const {
 
 void TrainTables::read() {
   if (const auto file = folder_ / "trace.csv"; std::filesystem::exists(file)) {
-    for (const TraceRow& row : read_trace_csv(text_of(file), file.string()))
+    for (const TraceRow& row : read_trace_csv(table_text(file), file.string()))
       trace_[key(row.unit, row.record.epoch)] = row;
   }
   if (const auto file = folder_ / "zones.csv"; with_zones_ && std::filesystem::exists(file)) {
-    for (ZoneRow& row : read_zones_csv(text_of(file), file.string()))
+    for (ZoneRow& row : read_zones_csv(table_text(file), file.string()))
       zones_[key(row.unit, row.step)] = std::move(row);
   }
   if (const auto file = folder_ / "times.csv"; std::filesystem::exists(file)) {
-    const std::string text = text_of(file);
-    CsvReader reader(text, file.string());
-    const UnitColumns columns(reader);
-    const std::size_t seconds = reader.column("seconds"), rate = reader.column("images_per_s");
-    while (reader.next_row()) {
-      const TrainUnit unit = columns.unit(reader);
-      const int epoch = columns.epoch(reader);
-      times_[key(unit, epoch)] = {unit, epoch, reader.number(seconds), reader.number(rate)};
-    }
+    for (const TimeRow& row : read_times_csv(table_text(file), file.string()))
+      times_[key(row.unit, row.epoch)] = row;
   }
 }
 
@@ -94,31 +81,13 @@ std::vector<EpochRecord> TrainTables::records(const TrainUnit& unit) const {
   return out;
 }
 
-std::string TrainTables::times_csv() const {
-  CsvWriter out;
-  for (const char* column : {"run", "epoch", "beta", "form", "format", "seconds", "images_per_s"})
-    out.cell(column);
-  out.end_row();
-  for (const auto& [at, time] : times_) {
-    out.cell(time.unit.run);
-    out.cell(time.epoch);
-    out.cell(time.unit.beta);
-    out.cell(name(time.unit.form));
-    out.cell(name(time.unit.format));
-    out.cell(time.seconds);
-    out.cell(time.rate);
-    out.end_row();
-  }
-  return out.take();
-}
-
 void TrainTables::write_zones() const {
   if (with_zones_) write_file_atomically(folder_ / "zones.csv", zones_csv(rows_of(zones_)));
 }
 
 void TrainTables::write() const {
   write_zones();
-  write_file_atomically(folder_ / "times.csv", times_csv());
+  write_file_atomically(folder_ / "times.csv", times_csv(rows_of(times_)));
   write_file_atomically(folder_ / "trace.csv", trace_csv(rows_of(trace_)));
 }
 

@@ -34,21 +34,14 @@ class TrainTables {
  private:
   /// Configuration, run, epoch or step: the order of the rows.
   using Key = std::tuple<std::size_t, int, Index>;
-  struct Time {
-    TrainUnit unit;
-    int epoch;
-    double seconds, rate;
-  };
   Key key(const TrainUnit& unit, Index at) const;
   void read();
-  void read_times();
-  std::string times_csv() const;
 
   std::filesystem::path folder_;
   std::vector<TrainUnit> configurations_;
   bool with_zones_;
   std::map<Key, TraceRow> trace_;
-  std::map<Key, Time> times_;
+  std::map<Key, TimeRow> times_;
   std::map<Key, ZoneRow> zones_;
 };
 

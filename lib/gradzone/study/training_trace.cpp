@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "gradzone/base/file.hpp"
 #include "gradzone/io/csv.hpp"
 #include "gradzone/study/unit_columns.hpp"
 
@@ -46,6 +47,41 @@ std::vector<TraceRow> read_trace_csv(std::string_view text, const std::string& w
                      reader.number(test_loss), reader.number(test_accuracy), reader.number(rate)}});
   }
   return rows;
+}
+
+std::string times_csv(const std::vector<TimeRow>& rows) {
+  CsvWriter out;
+  for (const char* column : {"run", "epoch", "beta", "form", "format", "seconds", "images_per_s"})
+    out.cell(column);
+  out.end_row();
+  for (const TimeRow& row : rows) {
+    out.cell(row.unit.run);
+    out.cell(row.epoch);
+    out.cell(row.unit.beta);
+    out.cell(name(row.unit.form));
+    out.cell(name(row.unit.format));
+    out.cell(row.seconds);
+    out.cell(row.rate);
+    out.end_row();
+  }
+  return out.take();
+}
+
+std::vector<TimeRow> read_times_csv(std::string_view text, const std::string& where) {
+  CsvReader reader(text, where);
+  const UnitColumns columns(reader);
+  const std::size_t seconds = reader.column("seconds"), rate = reader.column("images_per_s");
+  std::vector<TimeRow> rows;
+  while (reader.next_row()) {
+    rows.push_back(
+        {columns.unit(reader), columns.epoch(reader), reader.number(seconds), reader.number(rate)});
+  }
+  return rows;
+}
+
+std::string table_text(const std::filesystem::path& file) {
+  const std::vector<std::byte> bytes = read_file(file, largest_table_file);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace gradzone

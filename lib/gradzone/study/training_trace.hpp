@@ -1,6 +1,7 @@
-// trace.csv: the training curves of a study.
+// trace.csv and times.csv: the training curves of a study, and how long they took.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,5 +36,20 @@ struct TraceRow {
 std::string trace_csv(const std::vector<TraceRow>& rows);
 /// Throws InputError with file and line for anything that is not such a table.
 std::vector<TraceRow> read_trace_csv(std::string_view text, const std::string& where);
+
+struct TimeRow {
+  TrainUnit unit;
+  int epoch = 0;       ///< from 1
+  double seconds = 0;  ///< since the epoch began, or was continued
+  double rate = 0;     ///< images per second in that time
+};
+
+/// Columns run, epoch, beta, form, format, seconds, images_per_s.
+std::string times_csv(const std::vector<TimeRow>& rows);
+/// Throws InputError with file and line for anything that is not such a table.
+std::vector<TimeRow> read_times_csv(std::string_view text, const std::string& where);
+
+/// The text of trace.csv, times.csv or zones.csv. Throws as read_file.
+std::string table_text(const std::filesystem::path& file);
 
 }  // namespace gradzone

@@ -1,35 +1,5 @@
 'use strict';
-// The pictures made by Chart.js. Each is drawn anew when the format, the colour scheme or the medium (print) changes.
-
-const drawn = new Map();
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-
-// Draws into the frame `id`, `height` pixels high (or as high as the style sheet says); `summary` is read aloud instead.
-function draw(id, summary, config, height) {
-  drawn.get(id)?.destroy();
-  drawn.delete(id);
-  const frame = $(id);
-  frame.style.height = config ? (height ? `${height}px` : '') : 'auto';
-  if (!config) return frame.replaceChildren(empty(summary));
-  const canvas = el('canvas', {role: 'img', 'aria-label': summary});
-  frame.replaceChildren(canvas);
-  Chart.defaults.color = css('soft');
-  Chart.defaults.borderColor = css('line');
-  Chart.defaults.font.family = css('sans');
-  Chart.defaults.font.size = 13;
-  config.options = {responsive: true, maintainAspectRatio: false, animation: false, ...config.options};
-  drawn.set(id, new Chart(canvas, config));
-}
-
-const narrow = () => window.innerWidth < 560;
-const legend = () => ({position: 'top', align: 'start', labels: {boxWidth: 12, boxHeight: 12, padding: 14, color: css('ink')}});
-const title = (text) => ({display: true, text, color: css('soft')});
-// The end of a layer's or tensor's name tells it from the others.
-const clipped = (text) => (text.length > (narrow() ? 16 : 40) ? `…${text.slice(narrow() ? -15 : -39)}` : text);
-function names(labels) {
-  return {grid: {display: false}, ticks: {autoSkip: false, color: css('ink'),
-    callback: (_, i) => clipped(labels[i])}};
-}
+// The pictures of an audit. Each is drawn anew when the format, the colour scheme or the medium (print) changes.
 
 function draw_zones() {
   const formats = data.formats.filter((format) => format.points);
@@ -175,6 +145,3 @@ function redraw() {
   show_charts();
   draw_bits();
 }
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
-addEventListener('beforeprint', () => { document.documentElement.dataset.paper = ''; redraw(); });
-addEventListener('afterprint', () => { delete document.documentElement.dataset.paper; redraw(); });

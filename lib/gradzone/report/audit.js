@@ -1,63 +1,11 @@
 'use strict';
-// Helpers and the sections made of words and tables. Text reaches the page through textContent alone, never as markup.
+// The sections of an audit that are made of words and tables.
 
-const data = JSON.parse(document.getElementById('data').textContent);
-const $ = (id) => document.getElementById(id);
-const zone_names = ['regular', 'compensation', 'bifurcation', 'undecided'];
 const state = {format: data.formats.length ? data.formats[0].name : '', norm: 'inf', choice: ''};
-
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith('on')) node.addEventListener(key.slice(2), value);
-    else if (key === 'color') node.style.setProperty('--c', value);
-    else if (value !== undefined && value !== false) node.setAttribute(key, value);
-  }
-  node.append(...children.filter((child) => child !== undefined));
-  return node;
-}
-const colour = (name) => `var(--${name})`;
-const swatch = (name) => el('span', {class: 'swatch', color: colour(name), 'aria-hidden': 'true'});
-const count = (n) => n.toLocaleString('en');
-const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
-const percent = (x) => `${(100 * x).toFixed(x === 0 || x === 1 ? 0 : x > 0.001 && x < 0.999 ? 1 : 3)} %`;
 const short = (format) => format.replace(/\/chain$/, '');
 
-// 4.2e−9, with a minus that does not break over lines; infinities and "not a number" travel as strings and null.
-function scientific(x) {
-  if (x === null || x === undefined) return '–';
-  if (x === 'inf') return '∞';
-  return x === 0 ? '0' : x.toExponential(1).replace('.0e', 'e').replace('-', '−').replace('+', '');
-}
 function bits(x) {
   return x === null ? '–' : x === 'inf' ? 'exact' : x.toFixed(1);
-}
-
-// columns: [heading, cell(row), kind]; kind is "number", "word" (never wrapped) or nothing.
-function table(columns, rows, row_class = () => undefined) {
-  const head = el('tr', {}, ...columns.map(([heading, , kind]) => el('th', {scope: 'col', class: kind}, ...[heading].flat())));
-  const body = rows.map((row, i) => el('tr', {class: row_class(row, i)},
-    ...columns.map(([, cell, kind]) => el('td', {class: kind}, cell(row)))));
-  return el('table', {}, el('thead', {}, head), el('tbody', {}, ...body));
-}
-// A wide table scrolls inside its own frame, also by keyboard.
-function show_table(id, label, node) {
-  const frame = $(id);
-  frame.replaceChildren(node);
-  frame.setAttribute('role', 'region');
-  frame.setAttribute('aria-label', label);
-  frame.tabIndex = 0;
-}
-const empty = (text) => el('p', {class: 'empty'}, text);
-
-function buttons(id, label, options, current, choose) {
-  $(id).replaceChildren(...(options.length < 2 ? [] : [el('span', {}, label),
-    ...options.map(([value, text]) => el('button', {type: 'button', 'aria-pressed': String(value === current),
-      onclick: (event) => { choose(value); focus_again(id, text, event); }}, text))]));
-}
-// Choosing rebuilds the row of buttons; the keyboard stays where it was.
-function focus_again(id, text) {
-  [...$(id).querySelectorAll('button')].find((button) => button.textContent === text)?.focus({preventScroll: true});
 }
 
 // ---- zones -----------------------------------------------------------------------------------------------------------
@@ -171,16 +119,6 @@ function show_branches_table() {
   show_table('branches-table', 'Branches', rows.length ? table([
     ['Layer', (r) => r.layer, 'word'], ['Operation', (r) => r.op, 'word'],
     ...sums.map(([heading, key]) => [heading, (r) => count(r[key]), 'number'])], rows) : empty('No branches were recorded.'));
-}
-
-// ---- provenance ------------------------------------------------------------------------------------------------------
-
-// A command breaks between its words only.
-const command = (text) => el('code', {}, ...text.split(' ').flatMap((word) => [el('span', {class: 'token'}, word), ' ']));
-
-function show_provenance() {
-  $('provenance').replaceChildren(...data.provenance.flatMap(([key, value]) =>
-    [el('dt', {}, key), el('dd', {}, key === 'command' ? command(value) : value)]));
 }
 
 // ---- the whole page --------------------------------------------------------------------------------------------------
