@@ -51,8 +51,8 @@ LoadedTask::LoadedTask(TrainingTask t)
     : task(std::move(t)),
       graph(make_net(task.net, BatchNorm::Mode::training)),
       train_set(load_dataset(task.data, "train", task.seed, task.on_bad_image)),
-      test_set(load_dataset(task.test.empty() ? task.data : task.test, "test", task.seed,
-                            task.on_bad_image)) {
+      test_set(
+          load_dataset(task.test.empty() ? task.data : task.test, "test", task.seed, task.on_bad_image)) {
   check_data_fits(graph, train_set);
   check_data_fits(graph, test_set);
 }

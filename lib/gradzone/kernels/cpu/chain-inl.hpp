@@ -123,7 +123,8 @@ HWY_INLINE void write_row(const V (&sums)[B::vectors], const Results<Real>& resu
     }
     HWY_ALIGN Real last[B::lanes];
     hn::Store(y, d, last);
-    for_each_vector<Real>(column, results.used, [&](auto part, Index c) HWY_ATTR {
+    constexpr std::size_t lanes = static_cast<std::size_t>(B::lanes);
+    for_each_vector<Real, lanes>(column, results.used, [&](auto part, Index c) HWY_ATTR {
       hn::StoreU(hn::LoadU(part, last + (c - column)), part, to + c);
     });
   }
