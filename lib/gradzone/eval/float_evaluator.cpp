@@ -2,19 +2,13 @@
 
 #include <utility>
 
+#include "gradzone/arith/tensors.hpp"
 #include "gradzone/eval/network.hpp"
 #include "gradzone/eval/non_finite.hpp"
 #include "gradzone/kernels/layout.hpp"
 
 namespace gradzone {
 namespace {
-
-template <class F>
-Tensor<typename F::Real> to_format(const Tensor<double>& t) {
-  Tensor<typename F::Real> out(t.shape);
-  for (Index i = 0; i < t.size(); ++i) out[i] = F::from_double(t[i]);
-  return out;
-}
 
 /// Argmax sets as LayerBranches has them: [N, c, out_h, out_w, window position].
 std::vector<std::uint8_t> codes_of(const ArgmaxSets& sets, Index images, Index channels, Index positions) {
@@ -98,10 +92,7 @@ class TypedEvaluator final : public FloatEvaluator {
     run.loss = static_cast<double>(network_.loss(output, batch.labels, &output_gradient));
     run.logits = channels_first<double>(output);
     network_.backward(parameters_, activations, output_gradient, choice, form, Keep::outputs, gradients);
-    for (const auto& gradient : gradients.parameters) {
-      run.gradient.push_back(
-          {gradient.shape, std::vector<double>(gradient.data.begin(), gradient.data.end())});
-    }
+    for (const auto& gradient : gradients.parameters) run.gradient.push_back(to_double(gradient));
     run.input_gradient = channels_first<double>(gradients.outputs[0]);
     run.non_finite_layer = non_finite_layer(graph_, activations, run.loss, gradients);
     const auto& nodes = graph_.nodes();

@@ -5,16 +5,10 @@
 
 #include "gradzone/graph/window_walk.hpp"
 #include "gradzone/kernels/layout.hpp"
+#include "gradzone/kernels/reshape.hpp"
 
 namespace gradzone {
 namespace {
-
-/// Shapes a tensor, keeping its memory where it fits; the content is unspecified.
-template <class Real>
-void reshape(Tensor<Real>& t, Shape shape) {
-  t.data.resize(static_cast<std::size_t>(element_count(shape)));
-  t.shape = std::move(shape);
-}
 
 /// Channels of the parts side by side in every pixel.
 template <class Real>
@@ -41,7 +35,7 @@ void extract(const Tensor<Real>& y, Index first, Tensor<Real>& x) {
 template <class Real>
 void flatten(const Tensor<Real>& from, Tensor<Real>& to, Index images, Index rows) {
   const Index columns = from.size() / images / rows;
-  detail::transpose_images(from.data.data(), to.data.data(), images, rows, columns);
+  transpose_images(from.data.data(), to.data.data(), images, rows, columns);
 }
 
 Index area_of(const Shape& shape) {

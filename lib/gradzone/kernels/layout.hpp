@@ -15,18 +15,21 @@ inline Shape channels_last(Index images, const Shape& shape) {
   return out;
 }
 
-namespace detail {
-/// Every image, `rows` x `columns` numbers, transposed.
-template <class From, class To>
-void transpose_images(const From* from, To* to, Index images, Index rows, Index columns) {
-  parallel_for(images, [=](Index n) {
+/// Every image, `rows` x `columns` numbers, transposed and converted one by one.
+template <class From, class To, class Convert>
+void transpose_images(const From* from, To* to, Index images, Index rows, Index columns,
+                      const Convert& convert) {
+  parallel_for(images, [=, &convert](Index n) {
     const From* in = from + n * rows * columns;
     To* out = to + n * rows * columns;
     for (Index r = 0; r < rows; ++r)
-      for (Index c = 0; c < columns; ++c) out[c * rows + r] = static_cast<To>(in[r * columns + c]);
+      for (Index c = 0; c < columns; ++c) out[c * rows + r] = convert(in[r * columns + c]);
   });
 }
-}  // namespace detail
+template <class From, class To>
+void transpose_images(const From* from, To* to, Index images, Index rows, Index columns) {
+  transpose_images(from, to, images, rows, columns, [](From v) { return static_cast<To>(v); });
+}
 
 /// [N, c, h, w] as [N, h, w, c]; vectors as they are.
 template <class To, class From>
@@ -34,7 +37,7 @@ Tensor<To> channels_last(const Tensor<From>& t) {
   if (t.shape.size() != 4) return {t.shape, std::vector<To>(t.data.begin(), t.data.end())};
   const Shape& s = t.shape;
   Tensor<To> out({s[0], s[2], s[3], s[1]});
-  detail::transpose_images(t.data.data(), out.data.data(), s[0], s[1], s[2] * s[3]);
+  transpose_images(t.data.data(), out.data.data(), s[0], s[1], s[2] * s[3]);
   return out;
 }
 
@@ -44,7 +47,7 @@ Tensor<To> channels_first(const Tensor<From>& t) {
   if (t.shape.size() != 4) return {t.shape, std::vector<To>(t.data.begin(), t.data.end())};
   const Shape& s = t.shape;
   Tensor<To> out({s[0], s[3], s[1], s[2]});
-  detail::transpose_images(t.data.data(), out.data.data(), s[0], s[1] * s[2], s[3]);
+  transpose_images(t.data.data(), out.data.data(), s[0], s[1] * s[2], s[3]);
   return out;
 }
 

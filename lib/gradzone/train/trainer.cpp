@@ -5,44 +5,26 @@
 #include <algorithm>
 #include <cmath>
 
+#include "gradzone/arith/tensors.hpp"
 #include "gradzone/base/error.hpp"
-#include "gradzone/base/parallel.hpp"
 #include "gradzone/eval/network.hpp"
 #include "gradzone/eval/non_finite.hpp"
 #include "gradzone/kernels/amp16_kernels.hpp"
 #include "gradzone/kernels/layout.hpp"
+#include "gradzone/kernels/reshape.hpp"
 #include "gradzone/train/amp16.hpp"
 #include "gradzone/train/running_statistics.hpp"
 
 namespace gradzone {
 namespace {
 
-template <class F>
-Tensor<typename F::Real> to_format(const Tensor<double>& t) {
-  Tensor<typename F::Real> out(t.shape);
-  for (Index i = 0; i < t.size(); ++i) out[i] = F::from_double(t[i]);
-  return out;
-}
-
 /// x = the images in the kernels' layout, rounded to F, in the memory it has.
 template <class F>
 void load_images(const Tensor<float>& images, Tensor<typename F::Real>& x) {
-  const Index count = images.dim(0), size = images.size() / count,
-              channels = images.shape.size() == 4 ? images.dim(1) : size, area = size / channels;
-  x.shape = channels_last(count, {images.shape.begin() + 1, images.shape.end()});
-  x.data.resize(images.data.size());
-  parallel_for(count, [&](Index n) {
-    const float* from = images.data.data() + n * size;
-    typename F::Real* to = x.data.data() + n * size;
-    for (Index c = 0; c < channels; ++c)
-      for (Index i = 0; i < area; ++i)
-        to[i * channels + c] = F::store(static_cast<typename F::Real>(from[c * area + i]));
-  });
-}
-
-template <class Real>
-Tensor<double> to_double(const Tensor<Real>& t) {
-  return {t.shape, std::vector<double>(t.data.begin(), t.data.end())};
+  const Index count = images.dim(0), channels = images.dim(1);
+  reshape(x, channels_last(count, {images.shape.begin() + 1, images.shape.end()}));
+  transpose_images(images.data.data(), x.data.data(), count, channels, images.size() / count / channels,
+                   [](float v) { return F::store(static_cast<typename F::Real>(v)); });
 }
 
 /// Images whose first largest logit is their label's; as in PyTorch's argmax a NaN counts as largest.

@@ -174,6 +174,20 @@ struct VectorOps<Fp16Strict> {
   }
 };
 
+/// Adds `count` arrays of `size` numbers, one after the other in memory, as reference::tree_sum does; the
+/// result replaces the first.
+template <class F, class Real = typename F::Real>
+void tree_sum(Real* arrays, Index count, Index size) {
+  for (Index distance = 1; distance < count; distance *= 2)
+    for (Index g = 0; g + distance < count; g += 2 * distance) {
+      Real* left = arrays + g * size;
+      const Real* right = left + distance * size;
+      for_each_vector<Real>(0, size, [&](auto d, Index i) HWY_ATTR {
+        hn::StoreU(VectorOps<F>::add(hn::LoadU(d, left + i), hn::LoadU(d, right + i)), d, left + i);
+      });
+    }
+}
+
 }  // namespace gradzone::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

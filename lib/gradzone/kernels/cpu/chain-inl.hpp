@@ -165,20 +165,6 @@ HWY_NOINLINE void continue_chains(const Panel<Real>& panel, std::span<const Run>
   }
 }
 
-/// Adds `count` arrays of `size` numbers, one after the other in memory, as reference::tree_sum does; the
-/// result replaces the first. `size` is a multiple of the vector length.
-template <class F, class D, class Real = typename F::Real>
-void tree_sum(D d, Real* arrays, Index count, Index size) {
-  for (Index distance = 1; distance < count; distance *= 2)
-    for (Index g = 0; g + distance < count; g += 2 * distance) {
-      Real* left = arrays + g * size;
-      const Real* right = left + distance * size;
-      for (Index i = 0; i < size; i += static_cast<Index>(hn::Lanes(d))) {
-        hn::Store(VectorOps<F>::add(hn::Load(d, left + i), hn::Load(d, right + i)), d, left + i);
-      }
-    }
-}
-
 /// The biases padded to whole panels, or an empty pointer.
 template <class B, class Real>
 Scratch<Real> padded_bias(const Real* bias, Index columns) {
@@ -229,7 +215,7 @@ void chain_gemm(const Operand<Real>& columns, const Operand<Real>& rows, Index d
           continue_chains<F, B>(panel, {&run, 1}, rows.data, rows.step, offsets, true,
                                 sums.get() + g * B::size);
         }
-        tree_sum<F>(typename B::Lanes(), sums.get(), groups, B::size);
+        tree_sum<F>(sums.get(), groups, B::size);
         continue_chains<F, B>(panel, {}, rows.data, rows.step, offsets, false, sums.get(), &results);
       }
     };

@@ -12,8 +12,8 @@
 
 #include "gradzone/kernels/cpu/arithmetic-inl.hpp"
 #include "gradzone/kernels/cpu/parallel.hpp"
-#include "gradzone/kernels/cpu/reshape.hpp"
 #include "gradzone/kernels/kernels.hpp"
+#include "gradzone/kernels/reshape.hpp"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -50,12 +50,7 @@ std::vector<Real> batch_sums(const Pixels<Real>& p, const Step& step) {
       });
     }
   });
-  for (Index distance = 1; distance < groups; distance *= 2)
-    for (Index g = 0; g + distance < groups; g += 2 * distance)
-      for (Index i = 0; i < size; ++i) {
-        Real& left = sums[static_cast<std::size_t>(g * size + i)];
-        left = F::add(left, sums[static_cast<std::size_t>((g + distance) * size + i)]);
-      }
+  tree_sum<F>(sums.data(), groups, size);
   return sums;
 }
 
@@ -77,7 +72,7 @@ void bias_gradient(const T& dy, T& db) {
   const auto sums = batch_sums<F, 1>(p, [&](auto d, Index i, Index, auto* sum) HWY_ATTR {
     sum[0] = VectorOps<F>::add(sum[0], hn::LoadU(d, &dy[i]));
   });
-  cpu::reshape(db, {p.channels});
+  reshape(db, {p.channels});
   for (Index c = 0; c < p.channels; ++c) db[c] = F::store(sums[static_cast<std::size_t>(c)]);
 }
 
@@ -141,8 +136,8 @@ void normalise_gradient(const BatchNorm& op, const T& x, const T& weight,
     sum[0] = Ops::add(sum[0], g);
     sum[1] = Ops::fma(g, normalised(d, i, c), sum[1]);
   });
-  cpu::reshape(dw, {p.channels});
-  cpu::reshape(db, {p.channels});
+  reshape(dw, {p.channels});
+  reshape(db, {p.channels});
   const std::size_t channels = static_cast<std::size_t>(p.channels);
   std::vector<Real> scale(channels), mean_g(channels), mean_gx(channels);
   const Real count = static_cast<Real>(p.images * p.area);

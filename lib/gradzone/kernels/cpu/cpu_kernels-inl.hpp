@@ -15,10 +15,10 @@
 #include "gradzone/kernels/cpu/channels-inl.hpp"
 #include "gradzone/kernels/cpu/convolution-inl.hpp"
 #include "gradzone/kernels/cpu/pooling-inl.hpp"
-#include "gradzone/kernels/cpu/reshape.hpp"
 #include "gradzone/kernels/cpu/smooth_pooling-inl.hpp"
 #include "gradzone/kernels/cpu/weight_gradient-inl.hpp"
 #include "gradzone/kernels/reference/reference_kernels.hpp"
+#include "gradzone/kernels/reshape.hpp"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -35,81 +35,81 @@ class CpuKernels final : public ReferenceKernels<F> {
   CpuKernels() : ReferenceKernels<F>(Order::chain) {}
 
   void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
-    cpu::reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), op.out_channels});
+    reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), op.out_channels});
     convolve<F>(op, x, w, bias, after == After::relu, y);
   }
   void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override {
-    cpu::reshape(dx, dx.shape);
+    reshape(dx, dx.shape);
     convolve_input_gradient<F>(op, dy, w, dx);
   }
   void conv2d_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw, T* db) const override {
-    cpu::reshape(dw, {op.out_channels, op.in_channels, op.window.kernel_h, op.window.kernel_w});
+    reshape(dw, {op.out_channels, op.in_channels, op.window.kernel_h, op.window.kernel_w});
     convolve_weight_gradient<F>(op, x, dy, dw);
     if (db) bias_gradient<F>(dy, *db);
   }
 
   void linear(const Linear& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
     const Index in = op.in_features, out = op.out_features, images = x.dim(0);
-    cpu::reshape(y, {images, out});
+    reshape(y, {images, out});
     chain_gemm<F>(Operand<Real>{w.data.data(), out, in, 1}, Operand<Real>{x.data.data(), images, in, 1}, in,
                   in, bias ? bias->data.data() : nullptr, after == After::relu, y.data.data());
   }
   void linear_input_gradient(const Linear& op, const T& dy, const T& w, T& dx) const override {
     const Index in = op.in_features, out = op.out_features, images = dy.dim(0);
-    cpu::reshape(dx, {images, in});
+    reshape(dx, {images, in});
     chain_gemm<F>(Operand<Real>{w.data.data(), in, 1, in}, Operand<Real>{dy.data.data(), images, out, 1}, out,
                   out, static_cast<const Real*>(nullptr), false, dx.data.data());
   }
   void linear_weight_gradient(const Linear& op, const T& x, const T& dy, T& dw, T* db) const override {
     const Index in = op.in_features, out = op.out_features, images = x.dim(0);
-    cpu::reshape(dw, {out, in});
+    reshape(dw, {out, in});
     chain_gemm<F>(Operand<Real>{x.data.data(), in, 1, in}, Operand<Real>{dy.data.data(), out, 1, out}, images,
                   images_per_group, static_cast<const Real*>(nullptr), false, dw.data.data());
     if (db) bias_gradient<F>(dy, *db);
   }
 
   void activation(const Activation& op, const T& x, T& y) const override {
-    cpu::reshape(y, x.shape);
+    reshape(y, x.shape);
     activate<F>(op, x, y);
   }
   void activation_gradient(const Activation& op, const Choice& choice, const T& x, const T& dy,
                            T& dx) const override {
-    cpu::reshape(dx, x.shape);
+    reshape(dx, x.shape);
     activate_gradient<F>(op, derivative_at_kinks(op, choice), x, dy, dx);
   }
 
   void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, T& y,
                 ArgmaxSets& sets) const override {
-    cpu::reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), x.dim(3)});
+    reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), x.dim(3)});
     gradzone::HWY_NAMESPACE::max_pool<F>(op, choice, form, x, y, sets);
   }
   void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, const ArgmaxSets& sets,
                          const T& dy, T& dx) const override {
-    cpu::reshape(dx, dx.shape);
+    reshape(dx, dx.shape);
     gradzone::HWY_NAMESPACE::max_pool_gradient<F>(op, choice, form, sets, dy, dx);
   }
 
   void avg_pool(const Window& window, const T& x, T& y) const override {
-    cpu::reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
+    reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
     gradzone::HWY_NAMESPACE::avg_pool<F>(window, x, y);
   }
   void avg_pool_gradient(const Window& window, const T& dy, T& dx) const override {
-    cpu::reshape(dx, dx.shape);
+    reshape(dx, dx.shape);
     gradzone::HWY_NAMESPACE::avg_pool_gradient<F>(window, dy, dx);
   }
   void norm_pool(const Window& window, const T& x, T& y) const override {
-    cpu::reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
+    reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
     gradzone::HWY_NAMESPACE::norm_pool<F>(window, x, y);
   }
   void norm_pool_gradient(const Window& window, const Choice& choice, const T& x, const T& dy,
                           T& dx) const override {
-    cpu::reshape(dx, dx.shape);
+    reshape(dx, dx.shape);
     gradzone::HWY_NAMESPACE::norm_pool_gradient<F>(window, choice, x, dy, dx);
   }
 
   void batch_norm(const BatchNorm& op, const T& x, const T& weight, const T& bias, const T& running_mean,
                   const T& running_var, T& y, BatchNormState<Real>& state) const override {
-    cpu::reshape(y, x.shape);
+    reshape(y, x.shape);
     state.mean = running_mean.data;
     state.variance = running_var.data;
     if (op.mode == BatchNorm::Mode::training) batch_statistics<F>(x, state.mean, state.variance);
@@ -122,12 +122,12 @@ class CpuKernels final : public ReferenceKernels<F> {
   void batch_norm_gradient(const BatchNorm& op, const T& x, const T& weight,
                            const BatchNormState<Real>& state, const T& dy, T& dx, T& dw,
                            T& db) const override {
-    cpu::reshape(dx, x.shape);
+    reshape(dx, x.shape);
     normalise_gradient<F>(op, x, weight, state, dy, dx, dw, db);
   }
 
   void add(const Add& op, const T& a, const T& b, T& y) const override {
-    cpu::reshape(y, a.shape);
+    reshape(y, a.shape);
     gradzone::HWY_NAMESPACE::add<F>(op, a, b, y);
   }
 };

@@ -207,9 +207,9 @@ void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, con
   const Index size = op.window.kernel_h * op.window.kernel_w;
   const Real beta = F::scalar(beta_of(op, choice)), rest = F::scalar(1 - beta_of(op, choice));
   const bool native = form == Form::direct && beta == 0;  // all to the first: weights 1 and 0
-  const auto shares = [&](auto d, auto count, auto g) HWY_ATTR {
+  const auto shares = [&](auto d, auto g, const auto& count) HWY_ATTR {
     if (native) return Share<decltype(g)>{g, hn::Zero(d)};
-    return share_of<F>(d, form, beta, rest, count, g);
+    return share_of<F>(d, form, beta, rest, count(), g);
   };
   const auto entry_at = [&](Index n, Index output, Index c) {
     return (n * s.outputs() + output) * s.channels + c;
@@ -218,16 +218,20 @@ void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, con
     scatter<F>(op.window, s, dx, [&](Index n, Index output, const ClippedWindow&, auto d, Index c) HWY_ATTR {
       const Index at = entry_at(n, output, c);
       const auto word = load_words(d, sets.data() + at * size);
-      return WordShares<decltype(d)>{d, shares(d, count_of(d, word), hn::LoadU(d, &dy[at])), word};
+      const auto count = [&]() HWY_ATTR { return count_of(d, word); };
+      return WordShares<decltype(d)>{d, shares(d, hn::LoadU(d, &dy[at]), count), word};
     });
     return;
   }
   scatter<F>(op.window, s, dx, [&](Index n, Index output, const ClippedWindow&, auto d, Index c) HWY_ATTR {
     const Index at = entry_at(n, output, c);
     const std::uint8_t* own = sets.data() + at * size;
-    auto count = hn::Zero(d);
-    for (Index p = 0; p < size; ++p) count = hn::Add(count, load_members(d, own + p, size));
-    return MemberShares<decltype(d)>{d, shares(d, count, hn::LoadU(d, &dy[at])), hn::Zero(d), own, size};
+    const auto count = [&]() HWY_ATTR {
+      auto sum = hn::Zero(d);
+      for (Index p = 0; p < size; ++p) sum = hn::Add(sum, load_members(d, own + p, size));
+      return sum;
+    };
+    return MemberShares<decltype(d)>{d, shares(d, hn::LoadU(d, &dy[at]), count), hn::Zero(d), own, size};
   });
 }
 

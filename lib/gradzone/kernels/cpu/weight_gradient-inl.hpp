@@ -51,7 +51,7 @@ class WeightGradient {
         cpu::parallel(groups, cost / groups, [&](Index from, Index to) HWY_ATTR {
           for (Index g = from; g < to; ++g) add_group(g, panel, first, last, sums.get() + g * size);
         });
-        tree_sum<F>(typename B::Lanes(), sums.get(), groups, size);
+        tree_sum<F>(sums.get(), groups, size);
         write(panel, first, last, sums.get(), dw);
       }
     });

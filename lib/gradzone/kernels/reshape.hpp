@@ -1,9 +1,9 @@
-// Outputs keep their memory from call to call.
+// Outputs of kernels keep their memory from call to call.
 #pragma once
 
 #include "gradzone/base/tensor.hpp"
 
-namespace gradzone::cpu {
+namespace gradzone {
 
 /// Gives `t` a shape, keeping its memory where it fits; the content is unspecified.
 template <class Real>
@@ -12,4 +12,4 @@ void reshape(Tensor<Real>& t, const Shape& shape) {
   t.data.resize(static_cast<std::size_t>(element_count(shape)));
 }
 
-}  // namespace gradzone::cpu
+}  // namespace gradzone
