@@ -30,6 +30,12 @@ class CsvWriter {
     cell(value ? "true" : "false");
   }
   void end_row();
+  /// A cell for each argument, and the end of the row.
+  template <class... Cells>
+  void row(const Cells&... cells) {
+    (cell(cells), ...);
+    end_row();
+  }
 
   std::string take() { return std::move(text_); }
 

@@ -51,18 +51,9 @@ double distance(const Graph& graph, const Parameters& a, const Parameters& b) {
 
 std::string drift_csv(const std::vector<DriftRow>& rows) {
   CsvWriter out;
-  for (const char* column : {"epoch", "step", "beta", "repeat", "distance", "test_loss", "test_accuracy"})
-    out.cell(column);
-  out.end_row();
+  out.row("epoch", "step", "beta", "repeat", "distance", "test_loss", "test_accuracy");
   for (const DriftRow& row : rows) {
-    out.cell(row.epoch);
-    out.cell(row.step);
-    out.cell(row.beta);
-    out.cell(row.repeat);
-    out.cell(row.distance);
-    out.cell(row.test_loss);
-    out.cell(row.test_accuracy);
-    out.end_row();
+    out.row(row.epoch, row.step, row.beta, row.repeat, row.distance, row.test_loss, row.test_accuracy);
   }
   return out.take();
 }

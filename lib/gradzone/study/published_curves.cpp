@@ -178,27 +178,16 @@ std::vector<PublishedComparison> compare_with_published(std::string_view network
 
 std::string comparison_csv(const std::vector<PublishedComparison>& comparisons) {
   CsvWriter out;
-  for (const char* column : {"format", "form", "beta", "epochs", "epochs_inside", "share_inside",
-                             "last_epoch", "test_accuracy_published", "test_accuracy", "verdict"}) {
-    out.cell(column);
-  }
-  out.end_row();
+  out.row("format", "form", "beta", "epochs", "epochs_inside", "share_inside", "last_epoch",
+          "test_accuracy_published", "test_accuracy", "verdict");
   for (const PublishedComparison& c : comparisons) {
-    out.cell(name(c.unit.format));
-    out.cell(name(c.unit.form));
-    out.cell(c.unit.beta);
+    const auto format = name(c.unit.format), form = name(c.unit.form);
     if (c.published) {
-      out.cell(c.compared);
-      out.cell(c.inside);
-      out.cell(static_cast<double>(c.inside) / c.compared);
-      out.cell(c.last_epoch);
-      out.cell(c.last_published);
-      out.cell(c.last_ours);
+      out.row(format, form, c.unit.beta, c.compared, c.inside, static_cast<double>(c.inside) / c.compared,
+              c.last_epoch, c.last_published, c.last_ours, name(c.verdict));
     } else {
-      for (int i = 0; i < 6; ++i) out.cell("");
+      out.row(format, form, c.unit.beta, "", "", "", "", "", "", name(c.verdict));
     }
-    out.cell(name(c.verdict));
-    out.end_row();
   }
   return out.take();
 }

@@ -13,23 +13,11 @@ std::string TrainUnit::name() const {
 
 std::string trace_csv(const std::vector<TraceRow>& rows) {
   CsvWriter out;
-  for (const char* column : {"run", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy",
-                             "beta", "form", "format", "lr"}) {
-    out.cell(column);
-  }
-  out.end_row();
+  out.row("run", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy", "beta", "form",
+          "format", "lr");
   for (const auto& [unit, record] : rows) {
-    out.cell(unit.run);
-    out.cell(record.epoch);
-    out.cell(record.train_loss);
-    out.cell(record.train_accuracy);
-    out.cell(record.test_loss);
-    out.cell(record.test_accuracy);
-    out.cell(unit.beta);
-    out.cell(name(unit.form));
-    out.cell(name(unit.format));
-    out.cell(record.rate);
-    out.end_row();
+    out.row(unit.run, record.epoch, record.train_loss, record.train_accuracy, record.test_loss,
+            record.test_accuracy, unit.beta, name(unit.form), name(unit.format), record.rate);
   }
   return out.take();
 }
@@ -51,18 +39,10 @@ std::vector<TraceRow> read_trace_csv(std::string_view text, const std::string& w
 
 std::string times_csv(const std::vector<TimeRow>& rows) {
   CsvWriter out;
-  for (const char* column : {"run", "epoch", "beta", "form", "format", "seconds", "images_per_s"})
-    out.cell(column);
-  out.end_row();
+  out.row("run", "epoch", "beta", "form", "format", "seconds", "images_per_s");
   for (const TimeRow& row : rows) {
-    out.cell(row.unit.run);
-    out.cell(row.epoch);
-    out.cell(row.unit.beta);
-    out.cell(name(row.unit.form));
-    out.cell(name(row.unit.format));
-    out.cell(row.seconds);
-    out.cell(row.rate);
-    out.end_row();
+    out.row(row.unit.run, row.epoch, row.unit.beta, name(row.unit.form), name(row.unit.format), row.seconds,
+            row.rate);
   }
   return out.take();
 }

@@ -1,64 +1,25 @@
 #include "gradzone/study/zone_log.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/eval/non_finite.hpp"
 #include "gradzone/study/unit_columns.hpp"
 #include "gradzone/zones/auditor.hpp"
 
 namespace gradzone {
-namespace {
-
-constexpr const char* columns[] = {"run",
-                                   "epoch",
-                                   "step",
-                                   "beta",
-                                   "form",
-                                   "format",
-                                   "choices",
-                                   "zone",
-                                   "cause",
-                                   "cause_layer",
-                                   "proof",
-                                   "witness",
-                                   "delta_real_lower",
-                                   "delta_real_upper",
-                                   "delta_float_inf",
-                                   "float_sees",
-                                   "bits_used"};
-
-bool all_finite(const Parameters& parameters) {
-  return std::ranges::all_of(parameters, [](const Tensor<double>& t) {
-    return std::ranges::all_of(t.data, [](double v) { return std::isfinite(v); });
-  });
-}
-
-}  // namespace
 
 std::string zones_csv(const std::vector<ZoneRow>& rows) {
   CsvWriter out;
-  for (const char* column : columns) out.cell(column);
-  out.end_row();
+  out.row("run", "epoch", "step", "beta", "form", "format", "choices", "zone", "cause", "cause_layer",
+          "proof", "witness", "delta_real_lower", "delta_real_upper", "delta_float_inf", "float_sees",
+          "bits_used");
   for (const ZoneRow& row : rows) {
-    out.cell(row.unit.run);
-    out.cell(row.epoch);
-    out.cell(row.step);
-    out.cell(row.unit.beta);
-    out.cell(name(row.unit.form));
-    out.cell(name(row.unit.format));
-    out.cell(row.point.choices);
-    out.cell(row.is_point ? name(row.point.zone) : "");
-    out.cell(row.point.cause);
-    out.cell(row.point.cause_layer);
-    out.cell(row.point.proof);
-    out.cell(row.point.witness);
-    out.cell(row.point.delta_real_lower);
-    out.cell(row.point.delta_real_upper);
-    out.cell(row.point.delta_float_inf);
-    out.cell(row.point.float_sees);
-    out.cell(row.point.bits_used);
-    out.end_row();
+    const PointRecord& point = row.point;
+    out.row(row.unit.run, row.epoch, row.step, row.unit.beta, name(row.unit.form), name(row.unit.format),
+            point.choices, row.is_point ? name(point.zone) : "", point.cause, point.cause_layer, point.proof,
+            point.witness, point.delta_real_lower, point.delta_real_upper, point.delta_float_inf,
+            point.float_sees, point.bits_used);
   }
   return out.take();
 }
@@ -98,7 +59,7 @@ ZoneRow audit_next_step(const Graph& graph, const ZoneLogOptions& options, std::
                         const TrainUnit& unit, TrainingRun& run) {
   ZoneRow row{unit, run.epochs() + 1, run.all_steps() + 1, true, {}};
   const Parameters parameters = run.trainer().parameters();
-  if (!all_finite(parameters)) {
+  if (!std::ranges::all_of(parameters, all_finite<double>)) {
     row.is_point = false;
     row.point.choices = names(options.choices);
     row.point.cause = "non-finite";
