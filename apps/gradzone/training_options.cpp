@@ -5,21 +5,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include "gradzone/base/text.hpp"
 #include "gradzone/nets/initialise.hpp"
 #include "terminal.hpp"
 
 namespace gradzone::app {
 namespace {
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
 
 OptimiserOptions parse_optimiser_options(const TrainingText& text) {
   OptimiserOptions o = text.task.optimiser;
@@ -52,7 +43,7 @@ void add_training_options(CLI::App& command, TrainingText& text) {
                   "bf16, fp16-strict, amp16 (fp16 with weights and optimiser state in fp32)")
       ->capture_default_str();
   command.add_option("--optimiser", text.optimiser, "sgd, adam or adamw")->capture_default_str();
-  command.add_option("--momentum", text.momentum, "Of sgd; 0.9 if left out");
+  command.add_option("--momentum", text.momentum, "Of sgd; if left out 0.9, for drift 0");
   command.add_option("--weight-decay", text.weight_decay,
                      "5e-4 for sgd, 0 for adam, 0.01 for adamw if left out");
   command.add_flag("--nesterov", task.optimiser.nesterov, "Nesterov's momentum");
@@ -93,7 +84,7 @@ void report_skipped(const LoadedTask& task, bool quiet) {
 
 std::vector<double> parse_numbers(const std::string& option, const std::string& text) {
   std::vector<double> out;
-  for (const std::string& part : split(text)) {
+  for (const std::string_view part : split(text, ',')) {
     double value = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
     if (error != std::errc() || end != part.data() + part.size())
@@ -105,7 +96,7 @@ std::vector<double> parse_numbers(const std::string& option, const std::string& 
 
 std::vector<Form> parse_forms(const std::string& text) {
   std::vector<Form> out;
-  for (const std::string& part : split(text)) {
+  for (const std::string_view part : split(text, ',')) {
     const Form form = parse_form(part);
     if (std::ranges::count(out, form) > 0)
       throw UsageError(fmt::format("--form {}: {} is there twice", text, part));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/base/text.hpp"
 
 namespace gradzone {
 
@@ -70,16 +71,14 @@ Format parse_format(std::string_view text) {
 
 std::vector<Format> parse_formats(std::string_view text) {
   std::vector<Format> formats;
-  while (true) {
-    const std::size_t comma = text.find(',');
-    const Format format = parse_format(text.substr(0, comma));
+  for (const std::string_view part : split(text, ',')) {
+    const Format format = parse_format(part);
     if (std::find(formats.begin(), formats.end(), format) != formats.end()) {
       throw UsageError(fmt::format("format {} is listed twice", full_name(format)));
     }
     formats.push_back(format);
-    if (comma == std::string_view::npos) return formats;
-    text.remove_prefix(comma + 1);
   }
+  return formats;
 }
 
 }  // namespace gradzone

@@ -8,6 +8,7 @@
 
 #include "gradzone/arith/formats.hpp"
 #include "gradzone/base/error.hpp"
+#include "gradzone/base/text.hpp"
 
 namespace gradzone {
 
@@ -98,15 +99,12 @@ Choice parse_choice(std::string_view text) {
 
 std::vector<Choice> parse_choices(std::string_view text) {
   std::vector<Choice> choices;
-  while (true) {
-    const std::size_t comma = text.find(',');
-    const Choice choice = parse_choice(text.substr(0, comma));
+  for (const std::string_view part : split(text, ',')) {
+    const Choice choice = parse_choice(part);
     if (std::find(choices.begin(), choices.end(), choice) != choices.end()) {
       throw UsageError(fmt::format("choice {} is listed twice", choice.name()));
     }
     choices.push_back(choice);
-    if (comma == std::string_view::npos) break;
-    text.remove_prefix(comma + 1);
   }
   if (choices.size() < 2) {
     throw UsageError("a zone compares choices: name at least two, e.g. --choices native,minimal");

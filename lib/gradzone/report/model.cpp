@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gradzone/arith/formats.hpp"
+#include "gradzone/base/text.hpp"
 #include "gradzone/report/sections.hpp"
 
 namespace gradzone {
@@ -31,12 +32,9 @@ int precision_of(const std::string& format) {
 /// The names in "native,minimal", which every record of an audit repeats.
 Json choices_of(const AuditResults& results) {
   Json list = Json::array();
-  std::string rest = results.points.empty() ? "" : results.points.front().point.choices;
-  while (!rest.empty()) {
-    const std::size_t comma = std::min(rest.find(','), rest.size());
-    list.push_back(rest.substr(0, comma));
-    rest.erase(0, comma + 1);
-  }
+  if (results.points.empty() || results.points.front().point.choices.empty()) return list;
+  for (const std::string_view choice : split(results.points.front().point.choices, ','))
+    list.push_back(choice);
   return list;
 }
 

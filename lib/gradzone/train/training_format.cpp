@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/base/text.hpp"
 
 namespace gradzone {
 namespace {
@@ -37,13 +38,11 @@ TrainingFormat parse_training_format(std::string_view text) {
 
 std::vector<TrainingFormat> parse_training_formats(std::string_view text) {
   std::vector<TrainingFormat> out;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const TrainingFormat format = parse_training_format(text.substr(begin, end - begin));
+  for (const std::string_view part : split(text, ',')) {
+    const TrainingFormat format = parse_training_format(part);
     if (std::ranges::count(out, format) > 0)
       throw UsageError(fmt::format("format {} is there twice", name(format)));
     out.push_back(format);
-    begin = end + 1;
   }
   return out;
 }
