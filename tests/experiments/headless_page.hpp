@@ -31,18 +31,40 @@ struct Visit {
   std::string complaints;  ///< console lines: errors, blocked requests
 };
 
-/// Opens pages below a folder of its own with a driver: a page that frames report.html at the width after its
-/// #, uses it, and prints what it saw as JSON into its element "seen".
+/// The driver around the uses of a page: it frames report.html at the exact width after its # (a headless
+/// window has a least width), uses it, and prints what it saw as JSON into its element "seen".
+inline constexpr const char* driver_head =
+    R"(<!doctype html><meta charset="utf-8"><style>body{margin:0}iframe{border:0;height:900px}</style>
+<pre id="seen"></pre><script>
+const frame = document.createElement('iframe');
+frame.style.width = `${location.hash.slice(1)}px`;
+frame.src = 'report.html';
+const drawn = (canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((x) => x !== 0);
+frame.onload = () => setTimeout(async () => {
+  const seen = {}, d = frame.contentDocument;
+  const overflow = () => d.documentElement.scrollWidth - d.documentElement.clientWidth;
+  const press = (id, text) => [...d.querySelectorAll(`#${id} button`)].find((b) => b.textContent.startsWith(text))?.click();
+  seen.overflow = overflow();
+)";
+inline constexpr const char* driver_tail = R"(
+  document.getElementById('seen').textContent =
+    JSON.stringify(seen).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}, 300);
+document.body.append(frame);
+</script>)";
+
+/// Opens pages below a folder of its own. `uses` is JavaScript that fills `seen`; it has the framed document
+/// `d`, overflow(), drawn(canvas) and press(id of a part, beginning of a button's text).
 class HeadlessPage : public testing::Test {
  protected:
-  explicit HeadlessPage(const char* driver) : driver_(driver) {}
+  explicit HeadlessPage(const char* uses) : uses_(uses) {}
 
   void SetUp() override {
     if (!has_chromium()) GTEST_SKIP() << "chromium is not installed: the report was not opened";
     folder_ = std::filesystem::temp_directory_path() / ("gradzone-report-page-" + std::to_string(::getpid()));
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
-    std::ofstream(folder_ / "driver.html") << driver_;
+    std::ofstream(folder_ / "driver.html") << driver_head << uses_ << driver_tail;
   }
   void TearDown() override {
     std::error_code still_in_use;  // the browser's last processes may be writing there
@@ -74,7 +96,7 @@ class HeadlessPage : public testing::Test {
   std::filesystem::path folder_;
 
  private:
-  const char* driver_;
+  const char* uses_;
 };
 
 }  // namespace gradzone::tests

@@ -11,19 +11,10 @@ using tests::made_up_published;
 using tests::made_up_training;
 using tests::Visit;
 
-constexpr const char* driver =
-    R"(<!doctype html><meta charset="utf-8"><style>body{margin:0}iframe{border:0;height:900px}</style>
-<pre id="seen"></pre><script>
-const frame = document.createElement('iframe');
-frame.style.width = `${location.hash.slice(1)}px`;
-frame.src = 'report.html';
-const drawn = (canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((x) => x !== 0);
-frame.onload = () => setTimeout(async () => {
-  const seen = {}, d = frame.contentDocument;
-  const overflow = () => d.documentElement.scrollWidth - d.documentElement.clientWidth;
+/// Looks at the page before and after its switches, and at what its buttons would save.
+constexpr const char* uses =
+    R"(
   const canvases = () => [...d.querySelectorAll('canvas')];
-  const press = (id, text) => [...d.querySelectorAll(`#${id} button`)].find((b) => b.textContent.startsWith(text))?.click();
-  seen.overflow = overflow();
   seen.figures = canvases().length;
   const look = () => {
     seen.overflow = Math.max(seen.overflow, overflow());
@@ -49,15 +40,11 @@ frame.onload = () => setTimeout(async () => {
   for (const button of d.querySelectorAll('.save button')) button.click();
   const contents = await Promise.all(texts);
   for (const [file, i] of Object.entries(seen.saved)) seen.saved[file] = contents[i].trimEnd().split('\n');
-  document.getElementById('seen').textContent =
-    JSON.stringify(seen).replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
-}, 300);
-document.body.append(frame);
-</script>)";
+)";
 
 class TrainingPage : public HeadlessPage {
  protected:
-  TrainingPage() : HeadlessPage(driver) {}
+  TrainingPage() : HeadlessPage(uses) {}
 
   void write_page(const TrainingRecord& record, const std::vector<PublishedCurve>& published) {
     write_report(
