@@ -34,11 +34,13 @@ std::string times_text(const BenchText& text, const BenchTimes& times) {
                      times.seconds.back(), static_cast<double>(text.options.batch) / times.median());
 }
 
-void add_bench_options(CLI::App& command, BenchText& text) {
+void add_bench_options(CLI::App& command, BenchText& text, bool open_repeats) {
   command.add_option("--net", text.options.net, "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH")
       ->capture_default_str();
   command.add_option("--batch", text.options.batch, "Images in the mini-batch")->capture_default_str();
-  command.add_option("--points,--repeats", text.options.repeats, "Timed repeats")->capture_default_str();
+  command.add_option("--points,--repeats", text.options.repeats, "Timed repeats")
+      ->check(CLI::PositiveNumber)
+      ->default_str(open_repeats ? "10 or more, for a second" : "10");
   command.add_option("--init", text.init, "Weights: torch, kaiming0, he or he-in")->capture_default_str();
   command.add_option(
       "--data", text.options.data,
@@ -63,7 +65,7 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   auto text = std::make_shared<BenchText>();
 
   CLI::App* step = command->add_subcommand("step", "One step of a training: forward, backward, optimiser");
-  add_bench_options(*step, *text);
+  add_bench_options(*step, *text, true);
   step->add_option("--format", text->format, "Format, or amp16")->capture_default_str();
   step->add_option("--beta", text->beta, "Of the hybrid max pools; 0 is native")->capture_default_str();
   step->add_option("--form", text->form, "direct or composed")->capture_default_str();
@@ -71,7 +73,8 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   step->add_flag("--quiet,-q", common.quiet, "No progress");
   step->footer(
       "Example:\n  gradzone bench step --net vgg11 --batch 128 --format fp16 --beta 1 --threads 2 --json -");
-  step->callback([text, &common, &exit_code] {
+  step->callback([text, step, &common, &exit_code] {
+    if (step->count("--repeats") == 0) text->options.repeats = 0;
     text->options.initialisation = parse_initialisation(text->init);
     Recipe recipe;
     recipe.format = parse_training_format(text->format);
@@ -95,7 +98,7 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
 
   CLI::App* reference =
       command->add_subcommand("reference", "One real evaluation: branches, proof, gradients");
-  add_bench_options(*reference, *text);
+  add_bench_options(*reference, *text, false);
   reference->add_option("--engine", text->engine, "fast or plain")
       ->capture_default_str()
       ->check(CLI::IsMember({"fast", "plain"}));

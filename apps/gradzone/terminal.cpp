@@ -69,7 +69,7 @@ void report_skipped(const Dataset& data, bool quiet) {
 
 TrainWatch train_watch(ProgressLine& line, std::stop_token stop) {
   return {[&line](const TrainProgress& p) {
-            line.update(p.images, p.total,
+            line.update(p.images - p.found, p.total - p.found,
                         fmt::format("{}, epoch {} of {}, loss {:.4f}, accuracy {:.2f} %", p.unit,
                                     std::min(p.epoch, p.epochs), p.epochs, p.loss, 100 * p.accuracy));
           },

@@ -35,11 +35,13 @@ TYPED_TEST(ActivationAgreement, holds_for_every_kind_and_length) {
       reference->activation(op, x, y);
       reference->activation_gradient(op, choice, x, dy, dx);
       on_every_machine<F>([&](const Kernels<F>& cpu) {
-        T y2, dx2;
+        T y2, dx2, in_place = dy;
         cpu.activation(op, x, y2);
         EXPECT_TRUE(same_bits(y, y2)) << "forward";
         cpu.activation_gradient(op, choice, x, dy, dx2);
         EXPECT_TRUE(same_bits(dx, dx2)) << "gradient";
+        cpu.activation_gradient(op, choice, x, in_place, in_place);
+        EXPECT_TRUE(same_bits(dx, in_place)) << "gradient in place";
       });
     }
 }
@@ -97,6 +99,20 @@ TYPED_TEST(MaxPoolAgreement, holds_for_unsymmetric_windows_and_many_planes) {
   minimal.maxpool_beta = 1;
   expect_agreement<TypeParam>({2, 3, 1, 2, 1, 0}, {33, 8, 9, 17}, minimal, Form::direct, 500, Mix::coarse);
   expect_agreement<TypeParam>({3, 2, 2, 1, 0, 1}, {65, 9, 8, 6}, minimal, Form::composed, 501, Mix::extreme);
+}
+
+TYPED_TEST(MaxPoolAgreement, holds_for_the_usual_windows_and_any_number_of_channels) {
+  std::uint64_t seed = 1000;
+  for (const Index channels : {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 17, 21, 24, 27, 31, 32, 33, 64})
+    for (const double beta : {0.0, 1.0, 1000.0})
+      for (const Form form : {Form::direct, Form::composed}) {
+        Choice choice;
+        choice.maxpool_beta = beta;
+        const Index h = 4 + static_cast<Index>(seed % 3), w = 4 + static_cast<Index>(seed / 3 % 3);
+        expect_agreement<TypeParam>(Window::square(2, 2), {3, h, w, channels}, choice, form, seed,
+                                    all_mixes[seed % 3]);
+        ++seed;
+      }
 }
 
 template <class F>

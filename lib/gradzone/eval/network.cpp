@@ -1,6 +1,7 @@
 #include "gradzone/eval/network.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "gradzone/graph/window_walk.hpp"
@@ -62,15 +63,17 @@ class Descent {
   bool wanted(NodeId id) const { return wanted_[static_cast<std::size_t>(id)]; }
   /// A tensor of this shape, in spare memory.
   T take(const Shape& shape) {
+    // One of this size needs no zeros written; a much larger one would have to be grown again for its own
+    // use.
+    const auto size = static_cast<std::size_t>(element_count(shape));
+    const auto waste = [size](const T& t) {
+      const std::size_t capacity = t.data.capacity();
+      if (t.data.size() == size) return std::size_t{0};
+      return capacity < size || capacity > 2 * size ? capacity_unfit : 1 + capacity - size;
+    };
+    const auto best = std::ranges::min_element(g_.spare, {}, waste);
     T out;
-    if (!g_.spare.empty()) {
-      const auto size = static_cast<std::size_t>(element_count(shape));
-      const auto better = [size](const T& a, const T& b) {
-        const bool fits_a = a.data.capacity() >= size, fits_b = b.data.capacity() >= size;
-        if (fits_a != fits_b) return fits_a;
-        return fits_a == (a.data.capacity() < b.data.capacity());
-      };
-      const auto best = std::min_element(g_.spare.begin(), g_.spare.end(), better);
+    if (best != g_.spare.end() && waste(*best) != capacity_unfit) {
       out = std::move(*best);
       g_.spare.erase(best);
     }
@@ -105,6 +108,7 @@ class Descent {
   }
 
  private:
+  static constexpr std::size_t capacity_unfit = std::numeric_limits<std::size_t>::max();
   const Kernels<F>& kernels_;
   Gradients<F>& g_;
   Keep keep_;
@@ -138,7 +142,7 @@ void Network<F>::forward(const std::vector<T>& parameters, const T& x, const Cho
   a.values.resize(nodes.size());
   a.argmax.resize(nodes.size());
   a.batch_norm.resize(nodes.size());
-  a.values[0] = x;
+  if (&x != &a.values[0]) a.values[0] = x;
   // With derivative 0 at 0, a ReLU's gradient can be told from its value: max(0, x) <= 0 where x <= 0.
   const bool may_fuse = keep == Keep::parameters && choice.relu_at_0 == 0;
   for (std::size_t i = 1; i < nodes.size(); ++i) {
@@ -247,8 +251,8 @@ void Network<F>::backward(const std::vector<T>& parameters, const Activations<F>
             [&](const Activation& op) {
               const T& x = input(0).empty() ? a.values[i] : input(0);
               if (!descent.wanted(node.inputs[0])) return;
-              T dx = descent.take(x.shape);
-              kernels_->activation_gradient(op, choice, x, dy, dx);
+              T dx = descent.pass_on(id);
+              kernels_->activation_gradient(op, choice, x, dx, dx);
               descent.accumulate(node.inputs[0], std::move(dx));
             },
             [&](const MaxPool2d& op) {

@@ -48,7 +48,8 @@ class Network {
   /// network.
   Network(const Graph& graph, std::unique_ptr<Kernels<F>> kernels);
 
-  /// x: the input's shape, channels last. Precondition: shapes fit the graph.
+  /// x: the input's shape, channels last; it may be activations.values[0], if there is a value per node.
+  /// Precondition: shapes fit the graph.
   void forward(const std::vector<T>& parameters, const T& x, const Choice& choice, Form form, Keep keep,
                Activations<F>& activations) const;
 

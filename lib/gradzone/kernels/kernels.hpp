@@ -70,6 +70,7 @@ class Kernels {
 
   // On a segment of slope 1 the value and the gradient pass unchanged, of slope 0 they are +0 (or relu6's
   // constant 6), else store(slope * value). A NaN counts as lying on the last segment.
+  // dx may be dy itself.
   virtual void activation(const Activation& op, const T& x, T& y) const = 0;
   virtual void activation_gradient(const Activation& op, const Choice& choice, const T& x, const T& dy,
                                    T& dx) const = 0;

@@ -67,24 +67,34 @@ double fewest_correct_bits(const RealVerdict& verdict) {
   return std::isinf(fewest) ? 0 : fewest;
 }
 
-/// work(k) is repeat k; work(0) also comes before the timed ones.
+/// work(k) is repeat k; work(0) also comes before the timed ones, if their number is open for a fifth of a
+/// second, until caches and threads are warm.
 template <class Unit>
 BenchTimes measure(const BenchOptions& options, const Watch& watch, Unit&& work) {
-  if (options.repeats < 1 || options.batch < 1)
+  if (options.repeats < 0 || options.batch < 1)
     throw UsageError("a benchmark needs a positive batch and repeats");
+  const bool open = options.repeats == 0;
+  constexpr int fewest = 10;
+  constexpr double warm_up = 0.2, enough = 1;
   const int width = options.threads > 0 ? options.threads : tbb::this_task_arena::max_concurrency();
   const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
                                   static_cast<std::size_t>(width));
   BenchTimes times;
   tbb::task_arena(width).execute([&] {
-    work(0);
-    for (int r = 0; r < options.repeats; ++r) {
+    using Clock = std::chrono::steady_clock;
+    const auto start = Clock::now();
+    const auto since = [](Clock::time_point t) {
+      return std::chrono::duration<double>(Clock::now() - t).count();
+    };
+    do work(0);
+    while (open && since(start) < warm_up);
+    const auto warm = Clock::now();
+    for (int r = 0; open ? r < fewest || since(warm) < enough : r < options.repeats; ++r) {
       if (watch.stop.stop_requested()) throw InterruptedError("the benchmark was interrupted");
-      const auto begin = std::chrono::steady_clock::now();
+      const auto begin = Clock::now();
       work(r);
-      times.seconds.push_back(
-          std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
-      if (watch.progress) watch.progress(r + 1, options.repeats);
+      times.seconds.push_back(since(begin));
+      if (watch.progress) watch.progress(r + 1, open ? std::max(fewest, r + 1) : options.repeats);
     }
   });
   std::sort(times.seconds.begin(), times.seconds.end());

@@ -17,8 +17,8 @@ namespace gradzone {
 struct BenchOptions {
   std::string net = "lenet5";
   Index batch = 1;
-  int repeats = 10;        ///< timed units, after one that is not timed
-  int threads = 1;         ///< 0: all
+  int repeats = 10;  ///< timed units, after one that is not timed; 0: as many as fit a second, 10 at least
+  int threads = 1;   ///< 0: all
   std::uint64_t seed = 0;  ///< of weights and images
   Initialisation initialisation = Initialisation::torch;
   std::string data;  ///< empty: images uniform in [-1, 1]; else a data set of which repeat k takes batch k

@@ -20,6 +20,7 @@ struct TrainProgress {
   int epoch = 0, epochs = 0;           ///< from 1, of how many
   double loss = 0, accuracy = 0;       ///< of the epoch so far, on the training images
   std::int64_t images = 0, total = 0;  ///< seen so far, of all runs together
+  std::int64_t found = 0;              ///< of them, by the same command before it was stopped
 };
 
 struct TrainWatch {

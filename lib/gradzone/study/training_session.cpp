@@ -58,15 +58,19 @@ TrainingSession::TrainingSession(const std::filesystem::path& folder, const Plan
       watch_(watch),
       total_(plan.images) {}
 
+std::int64_t TrainingSession::images_of(const Unit& unit, const TrainingRun& run) {
+  return std::min(run.epochs(), unit.epochs) * run.images() + run.score().images;
+}
+
 void TrainingSession::report(const Unit& unit, const TrainingRun& run,
                              const std::vector<EpochRecord>& records) const {
   if (!watch_.progress) return;
   const Score& score = run.score();
-  const std::int64_t seen =
-      images_before_ + std::min(run.epochs(), unit.epochs) * run.images() + score.images;
+  const std::int64_t seen = images_before_ + images_of(unit, run);
   const bool between = score.images == 0;  // epochs: the last one's numbers are still of interest
   TrainProgress progress{
-      unit.name, run.epochs() + (between && !records.empty() ? 0 : 1), unit.epochs, 0, 0, seen, total_};
+      unit.name, run.epochs() + (between && !records.empty() ? 0 : 1), unit.epochs, 0, 0, seen, total_,
+      found_};
   if (!between) {
     progress.loss = score.mean_loss();
     progress.accuracy = score.accuracy();
@@ -81,6 +85,7 @@ TrainingSession::Outcome TrainingSession::train(const Unit& unit, const Graph& g
   SavedRun saved(folder_ / (unit.name + ".safetensors"), graph, unit.unit.format.kept, std::move(fresh),
                  {{"study", identity_}, {"unit", unit.name}});
   const TrainingRun& run = saved.run();
+  found_ += images_of(unit, run);
   tables_.rewind(unit.unit, run.epochs(), run.all_steps());
   Outcome out{tables_.records(unit.unit), {}, false};
   const auto ends = [&] {

@@ -54,6 +54,7 @@ class TrainingSession {
   const std::filesystem::path& folder() const { return folder_; }
 
  private:
+  static std::int64_t images_of(const Unit& unit, const TrainingRun& run);
   void report(const Unit& unit, const TrainingRun& run, const std::vector<EpochRecord>& records) const;
 
   std::filesystem::path folder_;
@@ -61,7 +62,8 @@ class TrainingSession {
   std::string identity_;  ///< hash of the configuration, which the checkpoints carry
   TrainTables tables_;
   const TrainWatch& watch_;
-  std::int64_t images_before_ = 0, total_;  ///< of units that are done; of all
+  std::int64_t images_before_ = 0, found_ = 0, total_;  ///< images of units that are done; of
+                                                        ///< earlier commands; of all
 };
 
 }  // namespace gradzone

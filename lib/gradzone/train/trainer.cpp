@@ -74,13 +74,14 @@ class TypedTrainer final : public Trainer {
         network_(graph_, Mix::kernels()),
         evaluation_network_(evaluation_graph_, Mix::kernels()),
         optimiser_(recipe.optimiser, graph_) {
+    activations_.values.resize(graph_.nodes().size());
     for (const auto& p : initial) parameters_.push_back(to_format<Kept>(p));
     prepare_weights();
   }
 
   StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) override {
-    load_images<F>(images, x_);
-    network_.forward(weights(), x_, recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    load_images<F>(images, x());
+    network_.forward(weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
     const T& logits = activations_.values.back();
     StepResult result;
     result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient_));
@@ -106,8 +107,8 @@ class TypedTrainer final : public Trainer {
   }
 
   Score evaluate(const Tensor<float>& images, const std::vector<int>& labels) override {
-    load_images<F>(images, x_);
-    evaluation_network_.forward(weights(), x_, recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    load_images<F>(images, x());
+    evaluation_network_.forward(weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
     const T& logits = activations_.values.back();
     const Index count = images.dim(0);
     const double loss = static_cast<double>(evaluation_network_.loss(logits, labels, nullptr));
@@ -147,6 +148,8 @@ class TypedTrainer final : public Trainer {
   }
 
  private:
+  /// The mini-batch, where the forward pass wants it.
+  T& x() { return activations_.values.front(); }
   /// What the networks read.
   const std::vector<T>& weights() const { return Mix::mixed ? rounded_ : parameters_; }
   void prepare_weights() {
@@ -157,7 +160,8 @@ class TypedTrainer final : public Trainer {
   std::string first_non_finite_layer(double loss) const {
     Activations<F> activations;
     Gradients<F> gradients;
-    network_.forward(weights(), x_, recipe_.choice, recipe_.form, Keep::outputs, activations);
+    network_.forward(weights(), activations_.values.front(), recipe_.choice, recipe_.form, Keep::outputs,
+                     activations);
     network_.backward(weights(), activations, output_gradient_, recipe_.choice, recipe_.form, Keep::outputs,
                       gradients);
     return non_finite_layer(graph_, activations, loss, gradients);
@@ -170,7 +174,7 @@ class TypedTrainer final : public Trainer {
   std::vector<T> parameters_, rounded_;
   bool named_non_finite_ = false;
   // The memory of a step, which the next one takes over.
-  T x_, output_gradient_;
+  T output_gradient_;
   Activations<F> activations_;
   Gradients<F> gradients_;
 };

@@ -65,7 +65,9 @@ template <class F, class T = Tensor<typename F::Real>>
 void activate_gradient(const Activation& op, const std::vector<double>& derivatives_at_kinks, const T& x,
                        const T& dy, T& dx) {
   const Segments<F> s(piecewise(op), derivatives_at_kinks);
-  const auto value = [&](auto d, auto, auto v, auto g) HWY_ATTR {
+  const bool usual_relu = op.kind == Activation::Kind::relu && s.at_kinks[0] == 0;
+  const auto value = [&](auto d, auto g, auto v) HWY_ATTR {
+    if (usual_relu) return hn::IfThenZeroElse(hn::Le(v, hn::Zero(d)), g);
     auto result = scaled<F>(d, s.slopes.back(), g);
     for (std::size_t i = s.kinks.size(); i-- > 0;) {
       const auto kink = hn::Set(d, s.kinks[i]);
@@ -76,7 +78,8 @@ void activate_gradient(const Activation& op, const std::vector<double>& derivati
   };
   cpu::parallel(x.size(), 1, [&](Index begin, Index end) HWY_ATTR {
     const hn::ScalableTag<typename F::Real> d;
-    hn::Transform2(d, &dx[begin], static_cast<std::size_t>(end - begin), &x[begin], &dy[begin], value);
+    if (&dx != &dy) std::copy_n(&dy[begin], end - begin, &dx[begin]);
+    hn::Transform1(d, &dx[begin], static_cast<std::size_t>(end - begin), &x[begin], value);
   });
 }
 

@@ -15,9 +15,9 @@
 
 #include "gradzone/kernels/cpu/arithmetic-inl.hpp"
 #include "gradzone/kernels/cpu/parallel.hpp"
+#include "gradzone/kernels/cpu/scratch.hpp"
 #include "gradzone/kernels/cpu/taps.hpp"
 #include "gradzone/kernels/kernels.hpp"
-#include "hwy/aligned_allocator.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -25,14 +25,7 @@ namespace gradzone::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using cpu::Run;
-
-template <class Real>
-using Scratch = hwy::AlignedFreeUniquePtr<Real[]>;
-
-template <class Real>
-Scratch<Real> scratch(Index size) {
-  return hwy::AllocateAligned<Real>(static_cast<std::size_t>(size));
-}
+using cpu::Scratch;
 
 /// The shape of a register block: `rows` x `vectors` vectors of `Tag`.
 template <class Tag, int Vectors, int Rows>
@@ -143,11 +136,12 @@ HWY_NOINLINE void continue_chains(const Panel<Real>& panel, std::span<const Run>
   for (int r = 0; r < B::rows; ++r)
     for (int v = 0; v < B::vectors; ++v)
       sum[r][v] = fresh ? hn::Zero(d) : hn::Load(d, sums + r * B::width + v * B::lanes);
+  const Real* in[B::rows];
+  for (int r = 0; r < B::rows; ++r) in[r] = input + offsets[r];
   for (const Run& run : runs) {
     const Real* row = panel.data + run.panel_row * panel.stride;
-    const Real* in[B::rows];
-    for (int r = 0; r < B::rows; ++r) in[r] = input + (run.input + offsets[r]);
-    for (Index k = 0, at = 0; k < run.length; ++k, at += step, row += panel.stride) {
+    const Real* const end = row + run.length * panel.stride;
+    for (Index at = run.input; row != end; at += step, row += panel.stride) {
       hn::Vec<typename B::Lanes> w[B::vectors];
       for (int v = 0; v < B::vectors; ++v) w[v] = hn::LoadU(d, row + v * B::lanes);
       for (int r = 0; r < B::rows; ++r) {
@@ -165,11 +159,11 @@ HWY_NOINLINE void continue_chains(const Panel<Real>& panel, std::span<const Run>
   }
 }
 
-/// The biases padded to whole panels, or an empty pointer.
+/// The biases padded to whole panels, or none.
 template <class B, class Real>
 Scratch<Real> padded_bias(const Real* bias, Index columns) {
-  if (!bias) return nullptr;
-  Scratch<Real> out = scratch<Real>(B::panels(columns) * B::width);
+  if (!bias) return {};
+  Scratch<Real> out(B::panels(columns) * B::width);
   std::copy_n(bias, columns, out.get());
   std::fill(out.get() + columns, out.get() + B::panels(columns) * B::width, Real(0));
   return out;
@@ -194,7 +188,7 @@ void chain_gemm(const Operand<Real>& columns, const Operand<Real>& rows, Index d
     const Scratch<Real> biases = padded_bias<B>(bias ? bias + first_column : nullptr, count);
     const auto compute_rows = [&](const Panel<Real>& panel, Index first, Index begin, Index end) HWY_ATTR {
       const Index used = std::min(B::width, count - first);
-      const Scratch<Real> sums = scratch<Real>(groups * B::size);
+      const Scratch<Real> sums(groups * B::size);
       for (Index row = begin; row < end; row += B::rows) {
         Index offsets[B::rows];
         for (Index r = 0; r < B::rows; ++r) offsets[r] = std::min(row + r, end - 1) * rows.stride;
@@ -227,7 +221,7 @@ void chain_gemm(const Operand<Real>& columns, const Operand<Real>& rows, Index d
         Panel<Real> panel{source, columns.step};
         Scratch<Real> packed;
         if (columns.stride != 1 || used < B::width) {
-          packed = scratch<Real>(std::max<Index>(1, depth) * B::width);
+          packed = Scratch<Real>(std::max<Index>(1, depth) * B::width);
           pack(packed.get(), B::width, source, used, columns.stride, depth, columns.step);
           panel = {packed.get(), B::width};
         }

@@ -12,6 +12,7 @@
 
 #include "gradzone/kernels/cpu/arithmetic-inl.hpp"
 #include "gradzone/kernels/cpu/parallel.hpp"
+#include "gradzone/kernels/cpu/parts-inl.hpp"
 #include "gradzone/kernels/kernels.hpp"
 #include "gradzone/kernels/reshape.hpp"
 #include "hwy/highway.h"
@@ -31,7 +32,8 @@ struct Pixels {
 };
 
 /// Sums over a batch: result s of channel c is, in the accumulator, the tree over the groups of images of the
-/// chains over their pixels; step(d, i, c, sums) takes the chains of channels c, ... through pixel entry i.
+/// chains over their pixels; step(part, i, c, sums) takes the chains of channels c, ... through pixel entry
+/// i.
 template <class F, int Sums, class Real, class Step>
 std::vector<Real> batch_sums(const Pixels<Real>& p, const Step& step) {
   constexpr Index chunk = 64 / static_cast<Index>(sizeof(Real));
@@ -42,25 +44,29 @@ std::vector<Real> batch_sums(const Pixels<Real>& p, const Step& step) {
       const Index group = item / chunks, first = item % chunks * chunk;
       const Index from = group * images_per_group * p.area,
                   to = std::min(p.images, (group + 1) * images_per_group) * p.area;
-      for_each_vector<Real>(first, std::min(p.channels, first + chunk), [&](auto d, Index c) HWY_ATTR {
-        hn::Vec<decltype(d)> sum[Sums];
-        for (auto& s : sum) s = hn::Zero(d);
-        for (Index pixel = from; pixel < to; ++pixel) step(d, pixel * p.channels + c, c, sum);
-        for (int s = 0; s < Sums; ++s) hn::StoreU(sum[s], d, sums.data() + group * size + s * p.channels + c);
-      });
+      for_each_part<Real>(first, std::min(p.channels, first + chunk),
+                          [&](const auto& part, Index c) HWY_ATTR {
+                            using Part = std::decay_t<decltype(part)>;
+                            typename Part::V sum[Sums];
+                            for (auto& s : sum) s = hn::Zero(typename Part::Lanes());
+                            for (Index pixel = from; pixel < to; ++pixel)
+                              step(part, pixel * p.channels + c, c, sum);
+                            for (int s = 0; s < Sums; ++s)
+                              part.save(sum[s], sums.data() + group * size + s * p.channels + c);
+                          });
     }
   });
   tree_sum<F>(sums.data(), groups, size);
   return sums;
 }
 
-/// Calls body(tag, i, c) for vectors at entry i, channel c of every pixel, in parallel.
+/// Calls body(part, i, c) for channels c, ... of every pixel, at entry i, in parallel.
 template <class Real, class Body>
 void for_each_entry(const Pixels<Real>& p, const Body& body) {
   cpu::parallel(p.images * p.area, p.channels, [&](Index begin, Index end) HWY_ATTR {
     for (Index pixel = begin; pixel < end; ++pixel) {
-      for_each_vector<Real>(0, p.channels,
-                            [&](auto d, Index c) HWY_ATTR { body(d, pixel * p.channels + c, c); });
+      for_each_part<Real>(0, p.channels,
+                          [&](const auto& part, Index c) HWY_ATTR { body(part, pixel * p.channels + c, c); });
     }
   });
 }
@@ -69,8 +75,8 @@ void for_each_entry(const Pixels<Real>& p, const Body& body) {
 template <class F, class T = Tensor<typename F::Real>>
 void bias_gradient(const T& dy, T& db) {
   const Pixels<typename F::Real> p(dy);
-  const auto sums = batch_sums<F, 1>(p, [&](auto d, Index i, Index, auto* sum) HWY_ATTR {
-    sum[0] = VectorOps<F>::add(sum[0], hn::LoadU(d, &dy[i]));
+  const auto sums = batch_sums<F, 1>(p, [&](const auto& part, Index i, Index, auto* sum) HWY_ATTR {
+    sum[0] = VectorOps<F>::add(sum[0], part.load(&dy[i]));
   });
   reshape(db, {p.channels});
   for (Index c = 0; c < p.channels; ++c) db[c] = F::store(sums[static_cast<std::size_t>(c)]);
@@ -100,11 +106,11 @@ void batch_statistics(const Tensor<Real>& x, std::vector<Real>& mean, std::vecto
     for (Real& s : sums) s = F::div(s, count);
     return sums;
   };
-  mean = divided(batch_sums<F, 1>(p, [&](auto d, Index i, Index, auto* sum)
-                                         HWY_ATTR { sum[0] = Ops::add(sum[0], hn::LoadU(d, &x[i])); }));
+  mean = divided(batch_sums<F, 1>(p, [&](const auto& part, Index i, Index, auto* sum)
+                                         HWY_ATTR { sum[0] = Ops::add(sum[0], part.load(&x[i])); }));
   const Real* m = mean.data();
-  variance = divided(batch_sums<F, 1>(p, [&](auto d, Index i, Index c, auto* sum) HWY_ATTR {
-    const auto e = Ops::sub(hn::LoadU(d, &x[i]), hn::LoadU(d, m + c));
+  variance = divided(batch_sums<F, 1>(p, [&](const auto& part, Index i, Index c, auto* sum) HWY_ATTR {
+    const auto e = Ops::sub(part.load(&x[i]), part.load(m + c));
     sum[0] = Ops::fma(e, e, sum[0]);
   }));
 }
@@ -114,10 +120,10 @@ void normalise(const T& x, const T& weight, const T& bias, const BatchNormState<
                T& y) {
   using Ops = VectorOps<F>;
   const auto *mean = state.mean.data(), *inverse = state.inverse_deviation.data();
-  for_each_entry(Pixels<typename F::Real>(x), [&](auto d, Index i, Index c) HWY_ATTR {
-    const auto centred = Ops::sub(hn::LoadU(d, &x[i]), hn::LoadU(d, mean + c));
-    const auto scaled = Ops::mul(centred, hn::LoadU(d, inverse + c));
-    hn::StoreU(Ops::store(Ops::fma(hn::LoadU(d, &weight[c]), scaled, hn::LoadU(d, &bias[c]))), d, &y[i]);
+  for_each_entry(Pixels<typename F::Real>(x), [&](const auto& part, Index i, Index c) HWY_ATTR {
+    const auto centred = Ops::sub(part.load(&x[i]), part.load(mean + c));
+    const auto scaled = Ops::mul(centred, part.load(inverse + c));
+    part.save(Ops::store(Ops::fma(part.load(&weight[c]), scaled, part.load(&bias[c]))), &y[i]);
   });
 }
 
@@ -128,13 +134,13 @@ void normalise_gradient(const BatchNorm& op, const T& x, const T& weight,
   using Ops = VectorOps<F>;
   const Pixels<Real> p(x);
   const Real *mean = state.mean.data(), *inverse = state.inverse_deviation.data();
-  const auto normalised = [&](auto d, Index i, Index c) HWY_ATTR {
-    return Ops::mul(Ops::sub(hn::LoadU(d, &x[i]), hn::LoadU(d, mean + c)), hn::LoadU(d, inverse + c));
+  const auto normalised = [&](const auto& part, Index i, Index c) HWY_ATTR {
+    return Ops::mul(Ops::sub(part.load(&x[i]), part.load(mean + c)), part.load(inverse + c));
   };
-  const auto sums = batch_sums<F, 2>(p, [&](auto d, Index i, Index c, auto* sum) HWY_ATTR {
-    const auto g = hn::LoadU(d, &dy[i]);
+  const auto sums = batch_sums<F, 2>(p, [&](const auto& part, Index i, Index c, auto* sum) HWY_ATTR {
+    const auto g = part.load(&dy[i]);
     sum[0] = Ops::add(sum[0], g);
-    sum[1] = Ops::fma(g, normalised(d, i, c), sum[1]);
+    sum[1] = Ops::fma(g, normalised(part, i, c), sum[1]);
   });
   reshape(dw, {p.channels});
   reshape(db, {p.channels});
@@ -149,13 +155,13 @@ void normalise_gradient(const BatchNorm& op, const T& x, const T& weight,
     mean_gx[c] = F::div(sums[channels + c], count);
   }
   const bool training = op.mode == BatchNorm::Mode::training;
-  for_each_entry(p, [&](auto d, Index i, Index c) HWY_ATTR {
-    auto g = hn::LoadU(d, &dy[i]);
+  for_each_entry(p, [&](const auto& part, Index i, Index c) HWY_ATTR {
+    auto g = part.load(&dy[i]);
     if (training) {
-      g = Ops::fma(hn::Neg(normalised(d, i, c)), hn::LoadU(d, mean_gx.data() + c),
-                   Ops::sub(g, hn::LoadU(d, mean_g.data() + c)));
+      g = Ops::fma(hn::Neg(normalised(part, i, c)), part.load(mean_gx.data() + c),
+                   Ops::sub(g, part.load(mean_g.data() + c)));
     }
-    hn::StoreU(Ops::store(Ops::mul(hn::LoadU(d, scale.data() + c), g)), d, &dx[i]);
+    part.save(Ops::store(Ops::mul(part.load(scale.data() + c), g)), &dx[i]);
   });
 }
 

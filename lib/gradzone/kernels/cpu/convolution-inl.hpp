@@ -7,10 +7,10 @@
 #define GRADZONE_KERNELS_CPU_CONVOLUTION_INL
 #endif
 
-#include <vector>
+#include <span>
 
 #include "gradzone/kernels/cpu/chain-inl.hpp"
-#include "gradzone/kernels/cpu/taps.hpp"
+#include "gradzone/kernels/cpu/plans.hpp"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,12 +30,20 @@ template <class Real>
 struct Correlation {
   const Real* weights;
   Index output_stride, source_stride;
-  Index kernel_w, kernel_size;
+  const Window& window;
+  bool backward;
   const Real* bias;
   bool relu;  ///< the positive part of the results
   const Tensor<Real>& source;
   Tensor<Real>& out;
-  cpu::AxisTaps rows, columns;
+  cpu::Plans& plans;
+
+  Index kernel_size() const { return window.kernel_h * window.kernel_w; }
+  const cpu::PixelPlan& plan(Index images, Index rows) const {
+    const ImageShape from = image_shape(source), to = image_shape(out);
+    return backward ? plans.backward(window, to, from, images, rows)
+                    : plans.forward(window, from, to, images, rows);
+  }
 };
 
 /// The weights of `count` output channels from `first_column` on, as panels [kernel position][source
@@ -43,13 +51,14 @@ struct Correlation {
 template <class B, class Real>
 Scratch<Real> packed_weights(const Correlation<Real>& c, Index first_column, Index count) {
   constexpr Index tile = 8;  // source channels whose weights are spread together
-  const Index sources = c.source.dim(3), panel_size = c.kernel_size * sources * B::width;
-  Scratch<Real> packed = scratch<Real>(B::panels(count) * panel_size);
+  const Index sources = c.source.dim(3), kernel_size = c.kernel_size(),
+              panel_size = kernel_size * sources * B::width;
+  Scratch<Real> packed(B::panels(count) * panel_size);
   const auto pack_tile = [&](Real* panel, Index first, Index used, Index begin) {
     for (Index lane = 0; lane < used; ++lane) {
       const Real* from = c.weights + (first_column + first + lane) * c.output_stride;
       for (Index s = begin; s < std::min(sources, begin + tile); ++s)
-        for (Index k = 0; k < c.kernel_size; ++k) {
+        for (Index k = 0; k < kernel_size; ++k) {
           panel[(k * sources + s) * B::width + lane] = from[s * c.source_stride + k];
         }
     }
@@ -74,7 +83,7 @@ void correlate_images(const Correlation<Real>& c, const cpu::PixelPlan& plan, In
                       Index images_of_plan, Index batches, Index first_column, Index count,
                       const Real* weights, const Real* biases) {
   const ImageShape source = image_shape(c.source), out = image_shape(c.out);
-  const Index panels = B::panels(count), panel_size = c.kernel_size * source.channels * B::width;
+  const Index panels = B::panels(count), panel_size = c.kernel_size() * source.channels * B::width;
   const Index blocks = static_cast<Index>(plan.blocks.size()), chunk = std::min<Index>(16, blocks),
               chunks = (blocks + chunk - 1) / chunk;
   const auto compute_chunk = [&](Index image, Index panel, Index begin, Index end, Real* sums) HWY_ATTR {
@@ -97,9 +106,9 @@ void correlate_images(const Correlation<Real>& c, const cpu::PixelPlan& plan, In
                               sums + (b - begin) * B::size, slice + 1 == plan.slices ? &results : nullptr);
       }
   };
-  const Index cost = chunk * c.kernel_size * source.channels * B::rows * B::vectors;
+  const Index cost = chunk * c.kernel_size() * source.channels * B::rows * B::vectors;
   cpu::parallel(batches * panels * chunks, cost, [&](Index begin, Index end) HWY_ATTR {
-    const Scratch<Real> sums = scratch<Real>(chunk * B::size);
+    const Scratch<Real> sums(chunk * B::size);
     for (Index item = begin; item < end; ++item) {
       const Index batch = item / chunks / panels, first = item % chunks * chunk;
       compute_chunk(first_image + batch * images_of_plan, item / chunks % panels, first,
@@ -112,18 +121,15 @@ void correlate_images(const Correlation<Real>& c, const cpu::PixelPlan& plan, In
 /// images left over fill their blocks with neighbouring pixels.
 template <class F, class Real = typename F::Real>
 void correlate(const Correlation<Real>& c) {
-  const ImageShape source = image_shape(c.source), out = image_shape(c.out);
   const Index images = c.out.dim(0);
-  for_each_width<Real>(out.channels, [&](auto block, Index first_column, Index count) HWY_ATTR {
+  for_each_width<Real>(c.out.dim(3), [&](auto block, Index first_column, Index count) HWY_ATTR {
     using B = decltype(block);
     const Scratch<Real> weights = packed_weights<B>(c, first_column, count);
     const Scratch<Real> biases = padded_bias<B>(c.bias ? c.bias + first_column : nullptr, count);
     const auto compute = [&](Index first_image, Index images_of_plan, Index batches) HWY_ATTR {
       if (images_of_plan == 0 || batches == 0) return;
-      const cpu::PixelPlan plan = cpu::plan_pixels(c.rows, c.columns, c.kernel_w, c.kernel_size, source, out,
-                                                   images_of_plan, B::rows);
-      correlate_images<F, B>(c, plan, first_image, images_of_plan, batches, first_column, count,
-                             weights.get(), biases.get());
+      correlate_images<F, B>(c, c.plan(images_of_plan, B::rows), first_image, images_of_plan, batches,
+                             first_column, count, weights.get(), biases.get());
     };
     const Index left_over = images % B::rows;
     compute(0, B::rows, images / B::rows);
@@ -132,22 +138,17 @@ void correlate(const Correlation<Real>& c) {
 }
 
 template <class F, class T = Tensor<typename F::Real>>
-void convolve(const Conv2d& op, const T& x, const T& w, const T* bias, bool relu, T& y) {
-  const Window& win = op.window;
-  const Index kernel_size = win.kernel_h * win.kernel_w;
-  correlate<F>({w.data.data(), op.in_channels * kernel_size, kernel_size, win.kernel_w, kernel_size,
-                bias ? bias->data.data() : nullptr, relu, x, y,
-                cpu::forward_taps(cpu::rows_of(win), x.dim(1), y.dim(1)),
-                cpu::forward_taps(cpu::columns_of(win), x.dim(2), y.dim(2))});
+void convolve(const Conv2d& op, const T& x, const T& w, const T* bias, bool relu, cpu::Plans& plans, T& y) {
+  const Index kernel_size = op.window.kernel_h * op.window.kernel_w;
+  correlate<F>({w.data.data(), op.in_channels * kernel_size, kernel_size, op.window, false,
+                bias ? bias->data.data() : nullptr, relu, x, y, plans});
 }
 
 template <class F, class T = Tensor<typename F::Real>>
-void convolve_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) {
-  const Window& win = op.window;
-  const Index kernel_size = win.kernel_h * win.kernel_w;
-  correlate<F>({w.data.data(), kernel_size, op.in_channels * kernel_size, win.kernel_w, kernel_size, nullptr,
-                false, dy, dx, cpu::backward_taps(cpu::rows_of(win), dx.dim(1), dy.dim(1)),
-                cpu::backward_taps(cpu::columns_of(win), dx.dim(2), dy.dim(2))});
+void convolve_input_gradient(const Conv2d& op, const T& dy, const T& w, cpu::Plans& plans, T& dx) {
+  const Index kernel_size = op.window.kernel_h * op.window.kernel_w;
+  correlate<F>({w.data.data(), kernel_size, op.in_channels * kernel_size, op.window, true, nullptr, false, dy,
+                dx, plans});
 }
 
 }  // namespace gradzone::HWY_NAMESPACE

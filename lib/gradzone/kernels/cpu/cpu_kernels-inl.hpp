@@ -15,6 +15,7 @@
 #include "gradzone/kernels/cpu/channels-inl.hpp"
 #include "gradzone/kernels/cpu/convolution-inl.hpp"
 #include "gradzone/kernels/cpu/pooling-inl.hpp"
+#include "gradzone/kernels/cpu/quad_pooling-inl.hpp"
 #include "gradzone/kernels/cpu/smooth_pooling-inl.hpp"
 #include "gradzone/kernels/cpu/weight_gradient-inl.hpp"
 #include "gradzone/kernels/reference/reference_kernels.hpp"
@@ -36,15 +37,15 @@ class CpuKernels final : public ReferenceKernels<F> {
 
   void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
     reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), op.out_channels});
-    convolve<F>(op, x, w, bias, after == After::relu, y);
+    convolve<F>(op, x, w, bias, after == After::relu, plans_, y);
   }
   void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override {
     reshape(dx, dx.shape);
-    convolve_input_gradient<F>(op, dy, w, dx);
+    convolve_input_gradient<F>(op, dy, w, plans_, dx);
   }
   void conv2d_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw, T* db) const override {
     reshape(dw, {op.out_channels, op.in_channels, op.window.kernel_h, op.window.kernel_w});
-    convolve_weight_gradient<F>(op, x, dy, dw);
+    convolve_weight_gradient<F>(op, x, dy, plans_, dw);
     if (db) bias_gradient<F>(dy, *db);
   }
 
@@ -81,11 +82,13 @@ class CpuKernels final : public ReferenceKernels<F> {
   void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, T& y,
                 ArgmaxSets& sets) const override {
     reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), x.dim(3)});
+    if (is_quad(op.window)) return quad_max_pool<F>(op, choice, form, x, y, sets);
     gradzone::HWY_NAMESPACE::max_pool<F>(op, choice, form, x, y, sets);
   }
   void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, const ArgmaxSets& sets,
                          const T& dy, T& dx) const override {
     reshape(dx, dx.shape);
+    if (is_quad(op.window)) return quad_max_pool_gradient<F>(op, choice, form, sets, dy, dx);
     gradzone::HWY_NAMESPACE::max_pool_gradient<F>(op, choice, form, sets, dy, dx);
   }
 
@@ -130,6 +133,9 @@ class CpuKernels final : public ReferenceKernels<F> {
     reshape(y, a.shape);
     gradzone::HWY_NAMESPACE::add<F>(op, a, b, y);
   }
+
+ private:
+  mutable cpu::Plans plans_;
 };
 
 template <class F>

@@ -15,44 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
 
-/// The argmax sets of windows of four entries, the usual 2x2, are the bytes of a 32-bit word per channel:
-/// read and written as integers of a vector's lanes. Position p has bit 8 p.
-inline constexpr Index word_size = 4;
-
-template <class D>
-using Words = hn::RebindToSigned<D>;
-
-template <class D>
-HWY_INLINE hn::Vec<Words<D>> load_words(D, const std::uint8_t* from) {
-  const hn::Rebind<std::int32_t, D> d32;
-  const auto words = hn::LoadU(d32, reinterpret_cast<const std::int32_t*>(from));
-  if constexpr (sizeof(hn::TFromD<D>) == 4) {
-    return words;
-  } else {
-    return hn::PromoteTo(Words<D>(), words);
-  }
-}
-template <class D>
-HWY_INLINE void store_words(D, hn::Vec<Words<D>> words, std::uint8_t* to) {
-  const auto unsigned_words = hn::BitCast(hn::RebindToUnsigned<D>(), words);
-  const hn::Rebind<std::uint32_t, D> d32;
-  if constexpr (sizeof(hn::TFromD<D>) == 4) {
-    hn::StoreU(unsigned_words, d32, reinterpret_cast<std::uint32_t*>(to));
-  } else {
-    hn::StoreU(hn::TruncateTo(d32, unsigned_words), d32, reinterpret_cast<std::uint32_t*>(to));
-  }
-}
-template <class D>
-HWY_INLINE hn::Vec<Words<D>> bit_of(D, Index position) {
-  return hn::Set(Words<D>(), hn::TFromD<Words<D>>{1} << (8 * position));
-}
-/// Where a word has any of the bits.
-template <class D>
-HWY_INLINE hn::Mask<D> has_any(D d, hn::Vec<Words<D>> word, hn::Vec<Words<D>> bits) {
-  return hn::RebindMask(d, hn::Ne(hn::And(word, bits), hn::Zero(Words<D>())));
-}
-
-/// Windows of other sizes: bytes gathered from and scattered to every `size`-th place, 0 or 1 in each lane.
+/// Members of argmax sets, gathered from and scattered to every `size`-th byte: 0 or 1 in each lane.
 template <class D>
 HWY_INLINE hn::Vec<D> load_members(D d, const std::uint8_t* from, Index size) {
   HWY_ALIGN hn::TFromD<D> members[hn::MaxLanes(D())];
@@ -101,19 +64,10 @@ void max_of_window(const Window& w, const PoolShape& s, const ClippedWindow& win
       best = hn::IfThenElse(hn::Gt(value, best), value, best);  // of equal entries the first
       has_nan = hn::Or(has_nan, hn::IsNaN(value));
     });
-    if (size == word_size) {
-      auto word = hn::Zero(Words<decltype(d)>());
-      window.for_each(w, s.w, [&](Index position, Index pixel) HWY_ATTR {
-        const auto is_best = hn::RebindMask(Words<decltype(d)>(), hn::Eq(load(pixel), best));
-        word = hn::Or(word, hn::IfThenElseZero(is_best, bit_of(d, position)));
-      });
-      store_words(d, word, sets + c * size);
-    } else {
-      window.for_each(w, s.w, [&](Index position, Index pixel) HWY_ATTR {
-        const auto is_best = hn::IfThenElseZero(hn::Eq(load(pixel), best), hn::Set(d, Real(1)));
-        store_members(d, is_best, sets + c * size + position, size);
-      });
-    }
+    window.for_each(w, s.w, [&](Index position, Index pixel) HWY_ATTR {
+      const auto is_best = hn::IfThenElseZero(hn::Eq(load(pixel), best), hn::Set(d, Real(1)));
+      store_members(d, is_best, sets + c * size + position, size);
+    });
     hn::StoreU(best, d, y + c);
     if (!hn::AllFalse(d, has_nan)) {
       settle_nan(w, s, window, x, c, static_cast<Index>(hn::Lanes(d)), y, sets);
@@ -121,10 +75,17 @@ void max_of_window(const Window& w, const PoolShape& s, const ClippedWindow& win
   });
 }
 
+/// The composed form of the maximum m: fl(fl(beta m) + fl((1 - beta) m)).
+template <class F, class D, class V = hn::Vec<D>>
+HWY_INLINE V composed(D d, typename F::Real beta, typename F::Real rest, V m) {
+  using Ops = VectorOps<F>;
+  const V u = Ops::store(Ops::mul(hn::Set(d, beta), m)), v = Ops::store(Ops::mul(hn::Set(d, rest), m));
+  return Ops::store(Ops::add(u, v));
+}
+
 template <class F, class T = Tensor<typename F::Real>>
 void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, T& y, ArgmaxSets& sets) {
   using Real = typename F::Real;
-  using Ops = VectorOps<F>;
   const Window& w = op.window;
   const PoolShape s = pool_shape(x, y);
   const Index set_size = w.kernel_h * w.kernel_w * s.channels;
@@ -136,9 +97,7 @@ void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, 
     max_of_window(w, s, window, &x[n * s.in_size()], out, sets.data() + at * set_size);
     if (form == Form::direct) return;
     for_each_vector<Real>(0, s.channels, [&](auto d, Index c) HWY_ATTR {
-      const auto m = hn::LoadU(d, out + c);
-      const auto u = Ops::store(Ops::mul(hn::Set(d, beta), m)), v = Ops::store(Ops::mul(hn::Set(d, rest), m));
-      hn::StoreU(Ops::store(Ops::add(u, v)), d, out + c);
+      hn::StoreU(composed<F>(d, beta, rest, hn::LoadU(d, out + c)), d, out + c);
     });
   });
 }
@@ -161,28 +120,7 @@ HWY_INLINE Share<V> share_of(D d, Form form, typename F::Real beta, typename F::
   return {Ops::store(Ops::add(u, Ops::store(Ops::mul(r, g)))), u};
 }
 
-/// The share that each entry of one window of four gets.
-template <class D>
-struct WordShares {
-  D d;
-  Share<hn::Vec<D>> share;
-  hn::Vec<Words<D>> word;
-
-  HWY_INLINE hn::Vec<D> operator()(Index position, Index) const {
-    const auto bit = bit_of(d, position), below = hn::Sub(bit, hn::Set(Words<D>(), 1));
-    const auto value = hn::IfThenElse(has_any(d, word, below), share.other, share.first);
-    return hn::IfThenElseZero(has_any(d, word, bit), value);
-  }
-};
-/// Maximal entries of every window of four.
-template <class D>
-HWY_INLINE hn::Vec<D> count_of(D d, hn::Vec<Words<D>> word) {
-  const auto pairs = hn::Add(word, hn::ShiftRight<16>(word));
-  const auto sum = hn::And(hn::Add(pairs, hn::ShiftRight<8>(pairs)), hn::Set(Words<D>(), 7));
-  return hn::ConvertTo(d, sum);
-}
-
-/// The same for windows of any size, asked in window order.
+/// The share that each entry of a window gets, asked in window order.
 template <class D>
 struct MemberShares {
   D d;
@@ -214,15 +152,6 @@ void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, con
   const auto entry_at = [&](Index n, Index output, Index c) {
     return (n * s.outputs() + output) * s.channels + c;
   };
-  if (size == word_size) {
-    scatter<F>(op.window, s, dx, [&](Index n, Index output, const ClippedWindow&, auto d, Index c) HWY_ATTR {
-      const Index at = entry_at(n, output, c);
-      const auto word = load_words(d, sets.data() + at * size);
-      const auto count = [&]() HWY_ATTR { return count_of(d, word); };
-      return WordShares<decltype(d)>{d, shares(d, hn::LoadU(d, &dy[at]), count), word};
-    });
-    return;
-  }
   scatter<F>(op.window, s, dx, [&](Index n, Index output, const ClippedWindow&, auto d, Index c) HWY_ATTR {
     const Index at = entry_at(n, output, c);
     const std::uint8_t* own = sets.data() + at * size;

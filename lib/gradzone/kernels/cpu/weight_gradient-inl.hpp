@@ -21,7 +21,8 @@ class WeightGradient {
   using T = Tensor<Real>;
 
   /// Of the output channels [first_column, first_column + count).
-  WeightGradient(const Conv2d& op, const T& x, const T& dy, Index first_column, Index count)
+  WeightGradient(const Conv2d& op, const T& x, const T& dy, Index first_column, Index count,
+                 cpu::Plans& plans)
       : x_(x),
         dy_(dy),
         in_(image_shape(x)),
@@ -31,7 +32,7 @@ class WeightGradient {
         weights_(in_.channels * op.window.kernel_h * op.window.kernel_w),
         step_(op.window.stride_w * in_.channels),
         images_per_chunk_(std::clamp<Index>(128 / std::max<Index>(1, out_.area()), 1, images_per_group)),
-        plan_(cpu::plan_weights(op.window, in_, out_, images_per_chunk_, B::rows)) {}
+        plan_(plans.weights(op.window, in_, out_, images_per_chunk_, B::rows)) {}
 
   /// Units of parallel work are (panel of output channels, bundle of blocks) and, below them, the groups of
   /// images; the blocks of a bundle pass a chunk of images together.
@@ -43,7 +44,7 @@ class WeightGradient {
                 bundles = (blocks + bundle - 1) / bundle;
     const Index cost = images * out_.area() * B::rows * B::vectors * bundle;
     cpu::parallel(panels * bundles, cost, [&](Index begin, Index end) HWY_ATTR {
-      const Scratch<Real> sums = scratch<Real>(groups * bundle * B::size);
+      const Scratch<Real> sums(groups * bundle * B::size);
       for (Index item = begin; item < end; ++item) {
         const Index panel = item % panels, first = item / panels * bundle,
                     last = std::min(blocks, first + bundle);
@@ -70,7 +71,7 @@ class WeightGradient {
       const Index first_of_last_pixel = (n + images) * out_.size() - out_.channels + first_column_ + column;
       Scratch<Real> packed;
       if (first_of_last_pixel + B::width > dy_.size()) {
-        packed = scratch<Real>(images * out_.area() * B::width);
+        packed = Scratch<Real>(images * out_.area() * B::width);
         pack(packed.get(), B::width, rows.data, used, Index{1}, images * out_.area(), rows.stride);
         rows = {packed.get(), B::width};
       }
@@ -99,13 +100,13 @@ class WeightGradient {
   const T &x_, &dy_;
   const ImageShape in_, out_;
   const Index first_column_, count_, weights_, step_, images_per_chunk_;
-  const cpu::WeightPlan plan_;
+  const cpu::WeightPlan& plan_;
 };
 
 template <class F, class T = Tensor<typename F::Real>>
-void convolve_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw) {
+void convolve_weight_gradient(const Conv2d& op, const T& x, const T& dy, cpu::Plans& plans, T& dw) {
   for_each_width<typename F::Real>(op.out_channels, [&](auto block, Index first, Index count) HWY_ATTR {
-    WeightGradient<F, decltype(block)>(op, x, dy, first, count).run(dw);
+    WeightGradient<F, decltype(block)>(op, x, dy, first, count, plans).run(dw);
   });
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gradzone/kernels/reference/reference_kernels.hpp"
+#include "gradzone/kernels/reshape.hpp"
 
 namespace gradzone {
 
@@ -54,7 +55,7 @@ void ReferenceKernels<F>::activation_gradient(const Activation& op, const Choice
                                               const T& dy, T& dx) const {
   const PiecewiseLinear function = piecewise(op);
   const std::vector<double> at_kinks = derivative_at_kinks(op, choice);
-  dx = T(x.shape);
+  reshape(dx, x.shape);
   for (Index i = 0; i < x.size(); ++i) {
     const reference::Place place = reference::place_of(x[i], function.kinks);
     const double slope = place.at_kink ? at_kinks[place.segment] : function.slopes[place.segment];
