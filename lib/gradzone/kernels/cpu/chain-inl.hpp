@@ -15,6 +15,7 @@
 
 #include "gradzone/kernels/cpu/arithmetic-inl.hpp"
 #include "gradzone/kernels/cpu/parallel.hpp"
+#include "gradzone/kernels/cpu/parts-inl.hpp"
 #include "gradzone/kernels/cpu/scratch.hpp"
 #include "gradzone/kernels/cpu/taps.hpp"
 #include "gradzone/kernels/kernels.hpp"
@@ -112,14 +113,9 @@ HWY_INLINE void write_row(const V (&sums)[B::vectors], const Results<Real>& resu
     if (results.relu) y = hn::IfThenZeroElse(hn::Le(y, hn::Zero(d)), y);
     if (column + B::lanes <= results.used) {
       hn::StoreU(y, d, to + column);
-      continue;
+    } else if (column < results.used) {
+      save_first(d, y, results.used - column, to + column);
     }
-    HWY_ALIGN Real last[B::lanes];
-    hn::Store(y, d, last);
-    constexpr std::size_t lanes = static_cast<std::size_t>(B::lanes);
-    for_each_vector<Real, lanes>(column, results.used, [&](auto part, Index c) HWY_ATTR {
-      hn::StoreU(hn::LoadU(part, last + (c - column)), part, to + c);
-    });
   }
 }
 

@@ -7,6 +7,7 @@
 #define GRADZONE_KERNELS_CPU_PARTS_INL
 #endif
 
+#include <algorithm>
 #include <cstdint>
 
 #include "gradzone/base/tensor.hpp"
@@ -16,6 +17,21 @@ HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
+
+/// Whether stores to some lanes only leave the memory of the others alone, for other threads to write.
+inline constexpr bool has_masked_stores = HWY_TARGET <= HWY_AVX2;
+
+/// Writes the first `count` lanes.
+template <class D>
+HWY_INLINE void save_first(D d, hn::Vec<D> v, Index count, hn::TFromD<D>* to) {
+  if constexpr (has_masked_stores) {
+    hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, to);
+  } else {
+    HWY_ALIGN hn::TFromD<D> lanes[hn::MaxLanes(D())];
+    hn::Store(v, d, lanes);
+    std::copy_n(lanes, count, to);
+  }
+}
 
 /// Lanes as integers of their width, and as what memory has of them: 32-bit words.
 template <class D>
@@ -83,7 +99,7 @@ HWY_INLINE void for_each_part(Index begin, Index channels, const Body& body) {
   using D = hn::CappedTag<Real, Lanes>;
   constexpr Index lanes = static_cast<Index>(hn::MaxLanes(D()));
   for (; begin + lanes <= channels; begin += lanes) body(WholePart<D>(), begin);
-  if constexpr (HWY_TARGET <= HWY_AVX2 && lanes > 2) {
+  if constexpr (has_masked_stores && lanes > 2) {
     if (2 * (channels - begin) > lanes) return body(FirstPart<D>(channels - begin), begin);
   }
   if constexpr (lanes > 1) for_each_part<Real, static_cast<std::size_t>(lanes / 2)>(begin, channels, body);
