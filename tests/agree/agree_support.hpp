@@ -106,7 +106,7 @@ template <class Real>
 
 /// Calls body(cpu kernels) for every SIMD target of this machine and 1, 2 and 3 threads.
 template <class F, class Body>
-void on_every_machine(const Body& body) {
+void on_every_machine(const Body& body, Order order = Order::chain) {
   // Without this, oneTBB caps arenas at the number of cores.
   const tbb::global_control allow(tbb::global_control::max_allowed_parallelism, 3);
   hwy::SetSupportedTargetsForTest(0);
@@ -115,7 +115,7 @@ void on_every_machine(const Body& body) {
     hwy::GetChosenTarget().Update(hwy::SupportedTargets());
     for (const int threads : {1, 2, 3}) {
       SCOPED_TRACE(::testing::Message() << hwy::TargetName(target) << ", " << threads << " threads");
-      const auto kernels = make_cpu_kernels<F>(Order::chain);
+      const auto kernels = make_cpu_kernels<F>(order);
       tbb::task_arena arena(threads);
       arena.execute([&] { body(*kernels); });
     }

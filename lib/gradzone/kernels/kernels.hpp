@@ -121,8 +121,9 @@ class Kernels {
 template <class F>
 std::unique_ptr<Kernels<F>> make_reference_kernels(Order order);
 
-/// SIMD kernels (Highway, run-time dispatch) on all threads of the current oneTBB arena, order `chain` only;
-/// other orders get the reference kernels.
+/// SIMD kernels (Highway, run-time dispatch) on all threads of the current oneTBB arena. In orders other than
+/// `chain` linear layers, activations, max pools and sums of two tensors are fast, the rest is the
+/// reference's.
 template <class F>
 std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order);
 

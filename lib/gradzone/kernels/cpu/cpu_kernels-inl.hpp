@@ -1,6 +1,6 @@
 // CpuKernels: SIMD kernels (Highway, run-time dispatch) on the threads of the current oneTBB arena, bit for
-// bit the reference kernels in order `chain`; what is not hot is inherited. Each file of formats/ compiles it
-// for one format, once per SIMD target (Highway's foreach_target).
+// bit the reference kernels; what is not hot is inherited. Each file of formats/ compiles it for one format,
+// once per SIMD target (Highway's foreach_target).
 #if defined(GRADZONE_KERNELS_CPU_CPU_KERNELS_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef GRADZONE_KERNELS_CPU_CPU_KERNELS_INL
 #undef GRADZONE_KERNELS_CPU_CPU_KERNELS_INL
@@ -11,9 +11,9 @@
 #include <memory>
 
 #include "gradzone/kernels/cpu/activation-inl.hpp"
-#include "gradzone/kernels/cpu/chain-inl.hpp"
 #include "gradzone/kernels/cpu/channels-inl.hpp"
 #include "gradzone/kernels/cpu/convolution-inl.hpp"
+#include "gradzone/kernels/cpu/gemm-inl.hpp"
 #include "gradzone/kernels/cpu/pooling-inl.hpp"
 #include "gradzone/kernels/cpu/quad_pooling-inl.hpp"
 #include "gradzone/kernels/cpu/smooth_pooling-inl.hpp"
@@ -27,46 +27,41 @@ namespace gradzone::HWY_NAMESPACE {
 
 #if HWY_NATIVE_FMA
 
+/// The operations that are fast in every order.
 template <class F>
-class CpuKernels final : public ReferenceKernels<F> {
+class CpuKernelsOfAnyOrder : public ReferenceKernels<F> {
  public:
   using Real = typename F::Real;
   using T = Tensor<Real>;
-
-  CpuKernels() : ReferenceKernels<F>(Order::chain) {}
-
-  void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
-    reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), op.out_channels});
-    convolve<F>(op, x, w, bias, after == After::relu, plans_, y);
-  }
-  void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override {
-    reshape(dx, dx.shape);
-    convolve_input_gradient<F>(op, dy, w, plans_, dx);
-  }
-  void conv2d_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw, T* db) const override {
-    reshape(dw, {op.out_channels, op.in_channels, op.window.kernel_h, op.window.kernel_w});
-    convolve_weight_gradient<F>(op, x, dy, plans_, dw);
-    if (db) bias_gradient<F>(dy, *db);
-  }
+  using ReferenceKernels<F>::ReferenceKernels;
 
   void linear(const Linear& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
     const Index in = op.in_features, out = op.out_features, images = x.dim(0);
     reshape(y, {images, out});
-    chain_gemm<F>(Operand<Real>{w.data.data(), out, in, 1}, Operand<Real>{x.data.data(), images, in, 1}, in,
-                  in, bias ? bias->data.data() : nullptr, after == After::relu, y.data.data());
+    Product<F>({w.data.data(), out, in, 1}, {x.data.data(), images, in, 1}, {in, in, this->order_},
+               bias ? bias->data.data() : nullptr, after == After::relu, y.data.data())
+        .run();
   }
   void linear_input_gradient(const Linear& op, const T& dy, const T& w, T& dx) const override {
     const Index in = op.in_features, out = op.out_features, images = dy.dim(0);
     reshape(dx, {images, in});
-    chain_gemm<F>(Operand<Real>{w.data.data(), in, 1, in}, Operand<Real>{dy.data.data(), images, out, 1}, out,
-                  out, static_cast<const Real*>(nullptr), false, dx.data.data());
+    Product<F>({w.data.data(), in, 1, in}, {dy.data.data(), images, out, 1}, {out, out, this->order_},
+               nullptr, false, dx.data.data())
+        .run();
   }
   void linear_weight_gradient(const Linear& op, const T& x, const T& dy, T& dw, T* db) const override {
     const Index in = op.in_features, out = op.out_features, images = x.dim(0);
     reshape(dw, {out, in});
-    chain_gemm<F>(Operand<Real>{x.data.data(), in, 1, in}, Operand<Real>{dy.data.data(), out, 1, out}, images,
-                  images_per_group, static_cast<const Real*>(nullptr), false, dw.data.data());
-    if (db) bias_gradient<F>(dy, *db);
+    Product<F>({x.data.data(), in, 1, in}, {dy.data.data(), out, 1, out},
+               {images, images_per_group, this->order_}, nullptr, false, dw.data.data())
+        .run();
+    if (!db) return;
+    if (this->order_ == Order::chain) return bias_gradient<F>(dy, *db);
+    const Real one = 1;
+    reshape(*db, {out});
+    Product<F>({dy.data.data(), out, 1, out}, {&one, 1, 0, 0}, {images, images_per_group, this->order_},
+               nullptr, false, db->data.data())
+        .run();
   }
 
   void activation(const Activation& op, const T& x, T& y) const override {
@@ -92,13 +87,42 @@ class CpuKernels final : public ReferenceKernels<F> {
     gradzone::HWY_NAMESPACE::max_pool_gradient<F>(op, choice, form, sets, dy, dx);
   }
 
-  void avg_pool(const Window& window, const T& x, T& y) const override {
-    reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
-    gradzone::HWY_NAMESPACE::avg_pool<F>(window, x, y);
-  }
   void avg_pool_gradient(const Window& window, const T& dy, T& dx) const override {
     reshape(dx, dx.shape);
     gradzone::HWY_NAMESPACE::avg_pool_gradient<F>(window, dy, dx);
+  }
+  void add(const Add& op, const T& a, const T& b, T& y) const override {
+    reshape(y, a.shape);
+    gradzone::HWY_NAMESPACE::add<F>(op, a, b, y);
+  }
+};
+
+/// And those of order `chain`.
+template <class F>
+class CpuKernels final : public CpuKernelsOfAnyOrder<F> {
+ public:
+  using Real = typename F::Real;
+  using T = Tensor<Real>;
+
+  CpuKernels() : CpuKernelsOfAnyOrder<F>(Order::chain) {}
+
+  void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
+    reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), op.out_channels});
+    convolve<F>(op, x, w, bias, after == After::relu, plans_, y);
+  }
+  void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override {
+    reshape(dx, dx.shape);
+    convolve_input_gradient<F>(op, dy, w, plans_, dx);
+  }
+  void conv2d_weight_gradient(const Conv2d& op, const T& x, const T& dy, T& dw, T* db) const override {
+    reshape(dw, {op.out_channels, op.in_channels, op.window.kernel_h, op.window.kernel_w});
+    convolve_weight_gradient<F>(op, x, dy, plans_, dw);
+    if (db) bias_gradient<F>(dy, *db);
+  }
+
+  void avg_pool(const Window& window, const T& x, T& y) const override {
+    reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
+    gradzone::HWY_NAMESPACE::avg_pool<F>(window, x, y);
   }
   void norm_pool(const Window& window, const T& x, T& y) const override {
     reshape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
@@ -129,25 +153,21 @@ class CpuKernels final : public ReferenceKernels<F> {
     normalise_gradient<F>(op, x, weight, state, dy, dx, dw, db);
   }
 
-  void add(const Add& op, const T& a, const T& b, T& y) const override {
-    reshape(y, a.shape);
-    gradzone::HWY_NAMESPACE::add<F>(op, a, b, y);
-  }
-
  private:
   mutable cpu::Plans plans_;
 };
 
 template <class F>
-std::unique_ptr<Kernels<F>> make_kernels() {
-  return std::make_unique<CpuKernels<F>>();
+std::unique_ptr<Kernels<F>> make_kernels(Order order) {
+  if (order == Order::chain) return std::make_unique<CpuKernels<F>>();
+  return std::make_unique<CpuKernelsOfAnyOrder<F>>(order);
 }
 
 #else
 
 template <class F>
-std::unique_ptr<Kernels<F>> make_kernels() {
-  return make_reference_kernels<F>(Order::chain);
+std::unique_ptr<Kernels<F>> make_kernels(Order order) {
+  return make_reference_kernels<F>(order);
 }
 
 #endif

@@ -10,8 +10,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
-std::unique_ptr<Kernels<Fp16>> make_fp16() {
-  return make_kernels<Fp16>();
+std::unique_ptr<Kernels<Fp16>> make_fp16(Order order) {
+  return make_kernels<Fp16>(order);
 }
 }  // namespace gradzone::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -23,8 +23,7 @@ HWY_EXPORT(make_fp16);
 
 template <class F>
 std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order) {
-  if (order != Order::chain) return make_reference_kernels<F>(order);
-  return HWY_DYNAMIC_DISPATCH(make_fp16)();
+  return HWY_DYNAMIC_DISPATCH(make_fp16)(order);
 }
 template std::unique_ptr<Kernels<Fp16>> make_cpu_kernels(Order);
 

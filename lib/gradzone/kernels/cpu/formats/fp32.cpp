@@ -10,8 +10,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
-std::unique_ptr<Kernels<Fp32>> make_fp32() {
-  return make_kernels<Fp32>();
+std::unique_ptr<Kernels<Fp32>> make_fp32(Order order) {
+  return make_kernels<Fp32>(order);
 }
 }  // namespace gradzone::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -23,8 +23,7 @@ HWY_EXPORT(make_fp32);
 
 template <class F>
 std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order) {
-  if (order != Order::chain) return make_reference_kernels<F>(order);
-  return HWY_DYNAMIC_DISPATCH(make_fp32)();
+  return HWY_DYNAMIC_DISPATCH(make_fp32)(order);
 }
 template std::unique_ptr<Kernels<Fp32>> make_cpu_kernels(Order);
 

@@ -10,8 +10,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
-std::unique_ptr<Kernels<Fp64>> make_fp64() {
-  return make_kernels<Fp64>();
+std::unique_ptr<Kernels<Fp64>> make_fp64(Order order) {
+  return make_kernels<Fp64>(order);
 }
 }  // namespace gradzone::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -23,8 +23,7 @@ HWY_EXPORT(make_fp64);
 
 template <class F>
 std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order) {
-  if (order != Order::chain) return make_reference_kernels<F>(order);
-  return HWY_DYNAMIC_DISPATCH(make_fp64)();
+  return HWY_DYNAMIC_DISPATCH(make_fp64)(order);
 }
 template std::unique_ptr<Kernels<Fp64>> make_cpu_kernels(Order);
 
