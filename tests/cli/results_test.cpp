@@ -196,6 +196,21 @@ TEST_F(CliResults, InspectSaysWhyACheckpointCannotBeAudited) {
   expect_one_line(missing.err, {path("none").string()});
 }
 
+TEST_F(CliResults, FormsSaysWhatTheComposedFormLoses) {
+  const Outcome outcome =
+      run({"forms", "--format", "fp16", "--beta", "1,1000", "--json", "--csv", path("forms.csv").string()});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const json losses = json::parse(outcome.out);
+  ASSERT_EQ(losses.size(), 2u);
+  EXPECT_EQ(losses[0]["exact_share"], 1);
+  EXPECT_TRUE(losses[0]["not_finite_from"].is_null());
+  EXPECT_LT(losses[1]["bits_median"], 4);
+  EXPECT_EQ(losses[1]["not_finite_from"], 65.5625);
+  EXPECT_TRUE(read(path("forms.csv")).starts_with("format,beta,exponent,"));
+  EXPECT_EQ(run({"forms", "--format", "fp12"}).exit_code, 2);
+  EXPECT_EQ(run({"forms", "--beta", "x"}).exit_code, 2);
+}
+
 TEST_F(CliResults, BenchReportsItsTimes) {
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"bench", "step", "--net", "mlp:1x8", "--repeats", "3", "--json"},
