@@ -57,7 +57,8 @@ void add_train(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->capture_default_str();
   command
       ->add_option("--lr", text->study.rate,
-                   "Learning rate: a number, paper (the published one), or from:FOLDER of search-lr")
+                   "Learning rate: a number, paper (the published one; paper:cifar10 for that data set's), "
+                   "or from:FOLDER of search-lr")
       ->required();
   command
       ->add_option("--stop-after", text->study.stop_after,

@@ -193,6 +193,7 @@ TEST_F(CliTraining, NonsenseIsRefusedBeforeAnythingIsWritten) {
       {{{"--lr", absent}}, {"--lr"}},
       {{{"--lr", "-1"}}, {"--lr -1", "paper"}},
       {{{"--lr", "paper"}}, {"no rate for lenet5-bn on glyphs", "search-lr"}},
+      {{{"--lr", "paper:svhn"}}, {"no rate for lenet5-bn on svhn", "search-lr"}},
       {{{"--optimiser", "lion"}}, {"lion", "adamw"}},
       {{{"--schedule", "sometimes"}}, {"sometimes", "cosine"}},
       {{{"--stop-after", "3"}}, {"--stop-after 3"}},

@@ -47,17 +47,19 @@ double rate_of_search(const std::filesystem::path& folder, const TrainingTask& t
 double learning_rate(const std::string& text, const TrainingTask& task, TrainingFormat format) {
   constexpr std::string_view from = "from:";
   if (text.starts_with(from)) return rate_of_search(text.substr(from.size()), task, format);
-  if (text == "paper") {
-    if (const auto rate = published_rate(task.net, task.data, task.optimiser.kind, format)) return *rate;
+  constexpr std::string_view paper = "paper", paper_for = "paper:";
+  if (text == paper || text.starts_with(paper_for)) {
+    const std::string data = text == paper ? kind_of(task.data) : text.substr(paper_for.size());
+    if (const auto rate = published_rate(task.net, data, task.optimiser.kind, format)) return *rate;
     throw UsageError(
-        fmt::format("--lr paper: the paper has no rate for {} on {} with {} in {}: give a number or "
-                    "search one (gradzone search-lr)",
-                    task.net, kind_of(task.data), name(task.optimiser.kind), name(format)));
+        fmt::format("--lr {}: the paper has no rate for {} on {} with {} in {}: give a number or search one "
+                    "(gradzone search-lr)",
+                    text, task.net, data, name(task.optimiser.kind), name(format)));
   }
   double rate = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
   if (error != std::errc() || end != text.data() + text.size() || !(rate > 0) || rate > 1e6) {
-    throw UsageError(fmt::format("--lr {}: write a positive number, paper or from:FOLDER", text));
+    throw UsageError(fmt::format("--lr {}: write a positive number, paper, paper:DATA or from:FOLDER", text));
   }
   return rate;
 }
