@@ -82,6 +82,13 @@ TYPED_TEST(ConvolutionAgreement, holds_where_panels_are_passed_in_slices) {
   expect_agreement<TypeParam>({1, 700, 3, 2, 2, Window::square(2, 1, 1), true}, 252, Mix::smooth);
 }
 
+TYPED_TEST(ConvolutionAgreement, holds_where_threads_share_the_packing_of_one_panel) {
+  for (std::uint64_t seed = 260; seed < 270; ++seed) {
+    expect_agreement<TypeParam>({1, 128, 20, 2, 2, Window::square(3, 1, 1), true}, seed, Mix::smooth);
+    expect_agreement<TypeParam>({1, 20, 128, 2, 2, Window::square(3, 1, 1), true}, seed, Mix::smooth);
+  }
+}
+
 TYPED_TEST(ConvolutionAgreement, holds_for_batches_around_the_group_size) {
   std::uint64_t seed = 200;
   for (const Index images : {1, 2, 31, 32, 33, 65, 97, 161}) {

@@ -55,11 +55,12 @@ Scratch<Real> packed_weights(const Correlation<Real>& c, Index first_column, Ind
               panel_size = kernel_size * sources * B::width;
   Scratch<Real> packed(B::panels(count) * panel_size);
   const auto pack_tile = [&](Real* panel, Index first, Index used, Index begin) {
-    for (Index lane = 0; lane < used; ++lane) {
+    const Index end = std::min(sources, begin + tile);
+    for (Index lane = 0; lane < B::width; ++lane) {
       const Real* from = c.weights + (first_column + first + lane) * c.output_stride;
-      for (Index s = begin; s < std::min(sources, begin + tile); ++s)
+      for (Index s = begin; s < end; ++s)
         for (Index k = 0; k < kernel_size; ++k) {
-          panel[(k * sources + s) * B::width + lane] = from[s * c.source_stride + k];
+          panel[(k * sources + s) * B::width + lane] = lane < used ? from[s * c.source_stride + k] : 0;
         }
     }
   };
@@ -68,7 +69,6 @@ Scratch<Real> packed_weights(const Correlation<Real>& c, Index first_column, Ind
     for (Index item = begin; item < end; ++item) {
       const Index p = item / tiles, first = p * B::width, used = std::min(B::width, count - first);
       Real* panel = packed.get() + p * panel_size;
-      if (used < B::width && item % tiles == 0) std::fill_n(panel, panel_size, Real(0));
       pack_tile(panel, first, used, item % tiles * tile);
     }
   });
