@@ -7,10 +7,12 @@
 
 namespace gradzone::device {
 
-using WideTile = Tile<128, 128, 8, 8>;
-using TallTile = Tile<128, 64, 8, 8>;
-using SmallTile = Tile<64, 64, 8, 4>;
-using TinyTile = Tile<32, 32, 4, 4>;
+/// As many terms at a time as the registers of two resident blocks allow.
+template <class Problem>
+using WideTile = Tile<128, 128, 8, 8, Problem::a_along_terms ? 2 : 4, 2>;
+using TallTile = Tile<128, 64, 8, 8, 4, 3>;
+using SmallTile = Tile<64, 64, 8, 4, 4, 4>;
+using TinyTile = Tile<32, 32, 4, 4, 4, 8>;
 
 /// Runs the problem in the tile that is expected to take least time: so many rounds of one block on each
 /// multiprocessor, each as long as its tile is large; small tiles come less close to the peak, as they read
@@ -29,7 +31,7 @@ void run_products(const Queue& queue, int multiprocessors, const Problem& proble
       q.run(p.blocks(TileShape::rows, TileShape::columns), Products<F, TileShape, Problem>{p});
     };
   };
-  consider(WideTile(), 1.0);
+  consider(WideTile<Problem>(), 1.0);
   consider(TallTile(), 0.95);
   consider(SmallTile(), 0.8);
   consider(TinyTile(), 0.5);

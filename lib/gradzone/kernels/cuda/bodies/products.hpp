@@ -43,9 +43,12 @@ struct alignas(16) Vector {
   Real v[size];
 };
 
-/// Outputs of a block and of a thread. Warps are 4 x 8 threads.
-template <int rows_in, int columns_in, int thread_rows_in, int thread_columns_in>
+/// Outputs of a block and of a thread, terms of a step in vectors, and blocks that a multiprocessor holds at
+/// least (at most so many registers are used). Warps are 4 x 8 threads.
+template <int rows_in, int columns_in, int thread_rows_in, int thread_columns_in, int depth_in,
+          int resident_in>
 struct Tile {
+  static constexpr int depth = depth_in, resident = resident_in;
   static constexpr int rows = rows_in, columns = columns_in;
   static constexpr int thread_rows = thread_rows_in, thread_columns = thread_columns_in;
   static constexpr int threads = rows / thread_rows * (columns / thread_columns);
@@ -62,10 +65,14 @@ struct Products {
   static constexpr int threads = TileShape::threads;
   static constexpr int rows = TileShape::rows, columns = TileShape::columns;
   static constexpr int thread_rows = TileShape::thread_rows, thread_columns = TileShape::thread_columns;
-  static constexpr int depth = 4 * V::size;
+  static constexpr int depth = TileShape::depth * V::size;
+  /// Formats with 8 bytes need twice the registers.
+  static constexpr int resident_blocks = sizeof(Real) == 4 ? TileShape::resident : 1;
   static constexpr int pieces = thread_columns / V::size;  ///< of a thread's columns, far apart
-  static constexpr int loads_a = rows * 4 / threads, loads_b = columns * 4 / threads;
-  static_assert(loads_a * threads == rows * 4 && loads_b * threads == columns * 4 && threads % 32 == 0);
+  static constexpr int loads_a = rows * TileShape::depth / threads,
+                       loads_b = columns * TileShape::depth / threads;
+  static_assert(loads_a * threads == rows * TileShape::depth &&
+                loads_b * threads == columns * TileShape::depth);
   // Padding, so that terms written side by side do not meet in one bank.
   static constexpr int row_pitch = rows + (Problem::a_along_terms ? V::size : 0);
 
@@ -88,7 +95,7 @@ struct Products {
   };
   GRADZONE_HOST_DEVICE static Spot spot_a(int thread, int i) {
     const int u = thread + i * threads;
-    if constexpr (Problem::a_along_terms) return {u % 4 * V::size, u / 4};
+    if constexpr (Problem::a_along_terms) return {u % TileShape::depth * V::size, u / TileShape::depth};
     return {u / (rows / V::size), u % (rows / V::size) * V::size};
   }
   GRADZONE_HOST_DEVICE static Spot spot_b(int thread, int i) {
