@@ -9,7 +9,6 @@ if(GRADZONE_CUDA)
   endif()
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
-  find_package(CUDAToolkit REQUIRED)
 endif()
 
 # Adds CUDA sources to a module, or else the file that takes their place. As for the CPU, nothing is contracted

@@ -31,6 +31,11 @@ struct Update {
   GRADZONE_HOST_DEVICE void operator()(Index i) const { update<EntryOps<F>>(scalars, slices, i); }
 };
 
+struct Forget {
+  int* found;
+  GRADZONE_HOST_DEVICE void operator()(Index) const { *found = 0; }
+};
+
 template <class Real>
 struct FindNonFinite {
   const Real* values;
@@ -74,8 +79,8 @@ class UpdatesOn final : public DeviceUpdates<F> {
     run_each(queue_, count, Update<F, AdamScalars<Real>>{scalars, slices});
   }
   bool all_finite(const Real* values, Index count) const override {
-    const int none = 0;
-    found_.upload(device_, &none, 1);
+    found_.resize(device_, 1);
+    run_each(queue_, 1, Forget{found_.data()});
     run_each(queue_, count, FindNonFinite<Real>{values, found_.data()});
     return found_.download()[0] == 0;
   }
