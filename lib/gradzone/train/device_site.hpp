@@ -71,6 +71,11 @@ class DeviceSite {
     each_state([&](const Tensor<Real>& host, T device) { upload(memory(), host, device); });
   }
 
+  template <class Work>
+  void run(Recording& recording, const Work& work) {
+    device_->run(recording, work);
+  }
+
   void load(const Tensor<float>& images, T& x) {
     load_images<F>(images, images_);
     upload(memory(), images_, x);

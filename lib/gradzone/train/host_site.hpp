@@ -8,6 +8,7 @@
 
 #include "gradzone/eval/network.hpp"
 #include "gradzone/eval/non_finite.hpp"
+#include "gradzone/kernels/cuda/device.hpp"
 #include "gradzone/kernels/layout.hpp"
 #include "gradzone/kernels/reshape.hpp"
 #include "gradzone/train/amp16.hpp"
@@ -54,6 +55,12 @@ class HostSite {
   /// Names, state and steps; after changes to it, optimiser_changed().
   Optimiser<Kept>& optimiser() { return optimiser_; }
   void optimiser_changed() {}
+
+  /// Runs a part of a step; a device may play it back (Device::run).
+  template <class Work>
+  void run(Recording&, const Work& work) {
+    work();
+  }
 
   void load(const Tensor<float>& images, T& x) { load_images<F>(images, x); }
   const T& on_host(const T& t) const { return t; }

@@ -50,27 +50,33 @@ class TypedTrainer final : public Trainer {
   }
 
   StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) override {
+    if (std::exchange(recorded_shape_, images.shape) != images.shape) recorded_ = {};
     site_.load(images, x_);
-    network_.forward(site_.weights(), x_, recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    site_.run(recorded_.forward, [&] {
+      network_.forward(site_.weights(), x_, recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    });
     const T& logits = activations_.values.back();
     StepResult result;
     result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient_));
     result.correct = correct_predictions(site_.on_host(logits), labels);
     const float scale = recipe_.loss_scale.scale();
     if constexpr (Mix::mixed) site_.scale_and_round(output_gradient_, scale);
-    network_.backward(site_.weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
-                      Keep::parameters, gradients_);
+    site_.run(recorded_.backward, [&] {
+      network_.backward(site_.weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
+                        Keep::parameters, gradients_);
+    });
     const bool finite = site_.unscale(gradients_, scale);
     result.skipped = !recipe_.loss_scale.update(finite);
     result.finite = std::isfinite(result.loss) && (finite || result.skipped);
     if (!result.finite && !named_non_finite_) result.non_finite_layer = first_non_finite_layer(result.loss);
     named_non_finite_ = named_non_finite_ || !result.finite;
     if (!result.skipped) site_.step(gradients_, rate);
-    site_.finish(activations_);
+    site_.run(recorded_.finish, [&] { site_.finish(activations_); });
     return result;
   }
 
   Score evaluate(const Tensor<float>& images, const std::vector<int>& labels) override {
+    recorded_shape_ = {};  // the activations are used here, too
     site_.load(images, x_);
     evaluation_network_.forward(site_.weights(), x_, recipe_.choice, recipe_.form, Keep::parameters,
                                 activations_);
@@ -137,6 +143,11 @@ class TypedTrainer final : public Trainer {
   bool named_non_finite_ = false;
   // The memory of a step, which the next one takes over.
   T x_, output_gradient_;
+  /// The parts of a step at mini-batches of one shape.
+  struct Recorded {
+    Recording forward, backward, finish;
+  } recorded_;
+  Shape recorded_shape_;
   Activations<F, Memory> activations_;
   Gradients<F, Memory> gradients_;
 };

@@ -1,6 +1,5 @@
-#include "gradzone/kernels/cuda/cuda_device.hpp"
-
 #include "gradzone/base/error.hpp"
+#include "gradzone/kernels/cuda/cuda_device.hpp"
 #include "gradzone/kernels/cuda/cuda_queue.cuh"
 
 namespace gradzone {
@@ -28,6 +27,7 @@ CudaDevice::~CudaDevice() {
 }
 
 void* CudaDevice::allocate(std::size_t bytes) {
+  ++changes_;
   void* memory = nullptr;
   check(cudaMalloc(&memory, bytes), "memory");
   return memory;
@@ -35,6 +35,7 @@ void* CudaDevice::allocate(std::size_t bytes) {
 
 // What was queued on the memory is done when cudaFree returns.
 void CudaDevice::release(void* memory) noexcept {
+  ++changes_;
   cudaFree(memory);
 }
 
@@ -59,6 +60,37 @@ void CudaDevice::copy_rows(void* to, std::size_t to_pitch, const void* from, std
 
 void CudaDevice::wait() {
   check(cudaStreamSynchronize(stream_), "wait");
+}
+
+void CudaDevice::run(Recording& recording, const std::function<void()>& work) {
+  constexpr int runs_to_settle = 2;  // until memory has its final size
+  if (recording.graph) {
+    check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording.graph.get()), stream_), "graph");
+    return;
+  }
+  if (recording.runs++ < runs_to_settle) return work();
+  const long changes = changes_;
+  cudaGraph_t graph = nullptr;
+  check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeRelaxed), "recording");
+  try {
+    work();
+  } catch (...) {
+    cudaStreamEndCapture(stream_, &graph);
+    throw;
+  }
+  check(cudaStreamEndCapture(stream_, &graph), "end of a recording");
+  if (changes == changes_) {
+    cudaGraphExec_t playable = nullptr;
+    check(cudaGraphInstantiate(&playable, graph, 0), "recorded graph");
+    recording.graph = {static_cast<void*>(playable), [stream = stream_](void* p) {
+                         cudaStreamSynchronize(stream);  // it may be playing
+                         cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(p));
+                       }};
+    check(cudaGraphLaunch(playable, stream_), "graph");
+  } else {
+    work();  // it moved memory that the recording knows
+  }
+  cudaGraphDestroy(graph);
 }
 
 std::unique_ptr<Device> make_cuda_device() {

@@ -29,10 +29,13 @@ class CudaDevice final : public Device {
   void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t bytes,
                  std::size_t rows) override;
   void wait() override;
+  /// Plays a CUDA graph.
+  void run(Recording& recording, const std::function<void()>& work) override;
 
  private:
   std::string name_;
   int multiprocessors_ = 1;
+  long changes_ = 0;  ///< of what memory there is
   cudaStream_t stream_ = nullptr;
 };
 

@@ -3,10 +3,17 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
 namespace gradzone {
+
+/// Work that a device has seen before, and may repeat without being told again.
+struct Recording {
+  int runs = 0;
+  std::shared_ptr<void> graph;
+};
 
 /// Everything that is asked of a device happens in the order of the calls. What returns nothing may return
 /// before it is done; copies to the host and wait() do not. One thread at a time.
@@ -30,6 +37,10 @@ class Device {
   virtual void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
                          std::size_t bytes, std::size_t rows) = 0;
   virtual void wait() = 0;
+
+  /// Runs `work`, which queues kernels and copies on the device, the same on the same memory whenever the
+  /// same recording comes with it. From the third time on it may be played back: then `work` is not called.
+  virtual void run(Recording& recording, const std::function<void()>& work) = 0;
 };
 
 /// The card of this machine. Throws UsageError if there is none or this build has no CUDA.

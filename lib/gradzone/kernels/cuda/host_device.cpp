@@ -33,6 +33,10 @@ void HostDevice::copy_rows(void* to, std::size_t to_pitch, const void* from, std
                 bytes);
 }
 
+void HostDevice::run(Recording&, const std::function<void()>& work) {
+  work();
+}
+
 std::unique_ptr<Device> make_host_device() {
   return std::make_unique<HostDevice>();
 }

@@ -20,6 +20,7 @@ class HostDevice final : public Device {
   void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t bytes,
                  std::size_t rows) override;
   void wait() override {}
+  void run(Recording& recording, const std::function<void()>& work) override;
 
  private:
   int multiprocessors_ = 132;  // an H100's
