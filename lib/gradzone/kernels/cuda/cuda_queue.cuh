@@ -20,8 +20,7 @@ inline void check(cudaError_t error, const char* what) {
 template <class Body>
 inline constexpr int resident_blocks = 1;
 template <class Body>
-  requires(Body::resident_blocks > 1)
-inline constexpr int resident_blocks<Body> = Body::resident_blocks;
+requires(Body::resident_blocks > 1) inline constexpr int resident_blocks<Body> = Body::resident_blocks;
 
 template <class Body>
 __global__ void __launch_bounds__(Body::threads, resident_blocks<Body>) run_body(const Body body) {

@@ -11,8 +11,8 @@ namespace gradzone {
 template <class F>
 std::unique_ptr<Kernels<F, DeviceMemory>> make_cuda_kernels(DeviceMemory memory) {
   const auto& card = static_cast<const CudaDevice&>(*memory.device);
-  return std::make_unique<device::KernelsOn<F, device::CudaQueue>>(
-      memory, device::CudaQueue(card.stream()), make_cpu_kernels<F>(Order::chain));
+  return std::make_unique<device::KernelsOn<F, device::CudaQueue>>(memory, device::CudaQueue(card.stream()),
+                                                                   make_cpu_kernels<F>(Order::chain));
 }
 
 }  // namespace gradzone
