@@ -60,9 +60,8 @@ def kernels(path):
     times, counts = collections.Counter(), collections.Counter()
     for row in csv.DictReader(lines):
         name = row['Kernel Name']
-        body = re.search(r'(Products|EachEntry|GroupSums|OutputsLast)<(.*)', name)
-        key = body.group(0)[:150] if body else name[:80]
-        key = re.sub(r'gradzone::(device::)?|\(int\)|struct |class ', '', key)
+        body = re.search(r'run_body<(.*)', name)
+        key = re.sub(r'gradzone::(device::)?|\(int\)|\(bool\)|struct |class ', '', body.group(1) if body else name)[:110]
         scale = {'ns': 1e-6, 'nsecond': 1e-6, 'us': 1e-3, 'usecond': 1e-3, 'ms': 1, 'msecond': 1}[row['Metric Unit']]
         times[key] += float(row['Metric Value'].replace(',', '')) * scale
         counts[key] += 1
