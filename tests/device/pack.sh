@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs what tests/device/run.sh needs on a machine with a card but without the libraries' packages:
-#   tests/device/pack.sh build/cuda .pack
+#   tests/device/pack.sh build/cuda build/pack      # and there: tar -xzf pack.tar.gz && pack/run.sh
 # The build has GRADZONE_CUDA=ON and its targets gradzone and agree_tests.
 set -euo pipefail
 build=$1 pack=$2
@@ -19,4 +19,5 @@ for icu in "$pack"/lib/libicudata.so.*; do
     cc -shared -fPIC -x c - -Wl,-soname,"$(basename "$icu")" -o "$icu"
 done
 strip "$pack"/lib/*.so.* 2>/dev/null || true
-du -sh "$pack"
+tar -czf "$pack.tar.gz" -C "$(dirname "$pack")" "$(basename "$pack")"
+du -sh "$pack.tar.gz"
