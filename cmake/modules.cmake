@@ -16,8 +16,10 @@ endfunction()
 
 # Floating-point semantics are pinned: no contraction, no fast-math (a test looks for excess precision).
 function(gradzone_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-    -ffp-contract=off
+  set(options -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -ffp-contract=off
     $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # false alarms on std::string in GCC 12 (bug 105651)
     $<$<BOOL:${GRADZONE_WERROR}>:-Werror>)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${options}>"
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wshadow,-ffp-contract=off>"
+    "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${GRADZONE_WERROR}>>:-Werror=all-warnings>")
 endfunction()

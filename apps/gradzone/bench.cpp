@@ -15,7 +15,7 @@ struct BenchText {
   ReferenceOptions reference;
   double beta = 0;
   std::string format = "fp32", choices = "native,minimal", form = "direct", optimiser = "sgd",
-              engine = "fast", init = "torch", json_file;
+              engine = "fast", init = "torch", device = "cpu", json_file;
   bool verdict = false;
 };
 
@@ -70,6 +70,7 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   step->add_option("--beta", text->beta, "Of the hybrid max pools; 0 is native")->capture_default_str();
   step->add_option("--form", text->form, "direct or composed")->capture_default_str();
   step->add_option("--optimiser", text->optimiser, "sgd, adam or adamw")->capture_default_str();
+  add_device(*step, text->device);
   step->add_flag("--quiet,-q", common.quiet, "No progress");
   step->footer(
       "Example:\n  gradzone bench step --net vgg11 --batch 128 --format fp16 --beta 1 --threads 2 --json -");
@@ -79,6 +80,7 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
     Recipe recipe;
     recipe.format = parse_training_format(text->format);
     recipe.form = parse_form(text->form);
+    recipe.processor = parse_processor(text->device);
     recipe.choice.maxpool_beta = text->beta;
     recipe.optimiser.kind = parse_optimiser(text->optimiser);
     recipe.optimiser.momentum = 0.9;
@@ -86,8 +88,8 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
     if (recipe.format.mixed()) recipe.loss_scale = LossScaler::parse("dynamic");
     ProgressLine progress("bench", "step", common.quiet || !text->json_file.empty());
     const BenchTimes times = bench_step(text->options, recipe, progress.watch(common.stop));
-    const std::string detail =
-        fmt::format("{} beta {} {} {}", full_name(recipe.format), text->beta, text->form, text->optimiser);
+    const std::string detail = fmt::format("{} beta {} {} {} on {}", full_name(recipe.format), text->beta,
+                                           text->form, text->optimiser, name(recipe.processor));
     if (text->json_file.empty()) {
       fmt::print("step {}, {}\n", detail, times_text(*text, times));
     } else {

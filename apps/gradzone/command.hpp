@@ -24,6 +24,9 @@ void add_common(CLI::App& command, Common& common);
 /// Adds --seed.
 void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what);
 
+/// Adds --device, which parse_processor reads.
+void add_device(CLI::App& command, std::string& device);
+
 /// Adds --on-bad-image.
 void add_on_bad_image(CLI::App& command, OnBadImage& on_bad_image);
 

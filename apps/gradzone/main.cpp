@@ -24,6 +24,11 @@ void add_common(CLI::App& command, Common& common) {
   command.add_flag("--json", common.json, "Print the result as JSON on standard output");
 }
 
+void add_device(CLI::App& command, std::string& device) {
+  command.add_option("--device", device, "Who computes the steps: cpu, or cuda for a card; the same bits")
+      ->capture_default_str();
+}
+
 void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what) {
   // CLI11 alone would take -1 for 2^64 - 1, and so every number that is too large.
   const auto is_seed = [](std::string& text) {

@@ -64,6 +64,7 @@ void add_training_options(CLI::App& command, TrainingText& text) {
   add_on_bad_image(command, task.on_bad_image);
   command.add_option("--init", text.init, "Initial weights: torch, kaiming0, he or he-in")
       ->capture_default_str();
+  add_device(command, text.device);
   add_seed(command, task.seed, "Seed of run 0; run r has the seed r higher");
 }
 
@@ -73,6 +74,7 @@ TrainingTask parse_task(const TrainingText& text) {
   task.schedule = Schedule::parse(text.schedule);
   task.loss_scale = LossScaler::parse(text.loss_scale);
   task.initialisation = parse_initialisation(text.init);
+  task.processor = parse_processor(text.device);
   task.augmentation = text.augment ? parse_augmentation(*text.augment) : usual_augmentation(task.data);
   return task;
 }

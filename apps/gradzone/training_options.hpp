@@ -14,14 +14,15 @@ namespace gradzone::app {
 /// A TrainingTask as texts.
 struct TrainingText {
   TrainingTask task;
-  std::string format = "fp32", optimiser = "sgd", schedule = "cosine", init = "torch", loss_scale = "dynamic";
+  std::string format = "fp32", optimiser = "sgd", schedule = "cosine", init = "torch", loss_scale = "dynamic",
+              device = "cpu";
   std::optional<double> momentum, weight_decay;
   std::optional<std::string> augment;
 };
 
 /// Adds --net, --data, --test, --format, --optimiser and what belongs to it, --loss-scale,
 /// --schedule, --epochs, --batch,
-/// --augment, --init and --seed.
+/// --augment, --init, --device and --seed.
 void add_training_options(CLI::App& command, TrainingText& text);
 
 /// What is left out is as in the paper: momentum 0.9 and weight decay 5e-4 for sgd, none for adam, 0.01 for

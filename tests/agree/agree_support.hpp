@@ -16,6 +16,7 @@
 #include <string>
 #include <tuple>
 
+#include "agree/device_adaptor.hpp"
 #include "gradzone/arith/formats.hpp"
 #include "gradzone/base/random.hpp"
 #include "gradzone/kernels/kernels.hpp"
@@ -104,7 +105,8 @@ template <class Real>
   return ::testing::AssertionSuccess();
 }
 
-/// Calls body(cpu kernels) for every SIMD target of this machine and 1, 2 and 3 threads.
+/// Calls body(kernels) for every SIMD target of this machine and 1, 2 and 3 threads, and for the kernels of a
+/// device: played by the host, and where there is a card, the card.
 template <class F, class Body>
 void on_every_machine(const Body& body, Order order = Order::chain) {
   // Without this, oneTBB caps arenas at the number of cores.
@@ -122,6 +124,7 @@ void on_every_machine(const Body& body, Order order = Order::chain) {
   }
   hwy::SetSupportedTargetsForTest(0);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  on_every_device([&](Device& device) { body(DeviceAdaptor<F>(device)); });
 }
 
 }  // namespace gradzone::agree

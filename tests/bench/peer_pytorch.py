@@ -139,6 +139,7 @@ def main():
     parser.add_argument('--steps', type=int, default=10)
     parser.add_argument('--format', choices=['fp32', 'fp64'], default='fp32')
     parser.add_argument('--beta', type=float)
+    parser.add_argument('--device', choices=['cpu', 'cuda'], default='cpu')
     args = parser.parse_args()
     if args.beside:
         return beside(args.beside, args.batch, args.threads)
@@ -147,21 +148,24 @@ def main():
     pool = (lambda: nn.MaxPool2d(2)) if args.beta is None else (lambda: HybridMaxPool(args.beta))
     net, shape = NETS[args.net](pool)
     dtype = torch.float64 if args.format == 'fp64' else torch.float32
-    net = net.to(dtype)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # binary32 means binary32
+    net = net.to(args.device, dtype)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
-    x = torch.randn(args.batch, *shape, dtype=dtype)
-    labels = torch.randint(0, 10, (args.batch,))
+    x = torch.randn(args.batch, *shape, dtype=dtype).to(args.device)
+    labels = torch.randint(0, 10, (args.batch,)).to(args.device)
     seconds = []
     for step in range(args.steps + 2):
         begin = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
         functional.cross_entropy(net(x), labels).backward()
         optimiser.step()
+        if args.device == 'cuda':
+            torch.cuda.synchronize()
         if step >= 2:
             seconds.append(time.perf_counter() - begin)
     median = statistics.median(seconds)
     print(json.dumps({'torch': torch.__version__, 'net': args.net, 'batch': args.batch, 'threads': args.threads,
-                      'format': args.format, 'beta': args.beta, 'median_s': median, 'min_s': min(seconds),
+                      'device': args.device, 'format': args.format, 'beta': args.beta, 'median_s': median, 'min_s': min(seconds),
                       'max_s': max(seconds), 'samples_per_s': args.batch / median,
                       'peak_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 

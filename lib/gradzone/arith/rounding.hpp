@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <limits>
 
+#include "gradzone/base/host_device.hpp"
+
 namespace gradzone {
 
 /// binary32 to the nearest binary16 value.
-inline float round_to_binary16(float x) {
+GRADZONE_HOST_DEVICE inline float round_to_binary16(float x) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
   if (magnitude >= 0x7F800000u) return x;  // infinity, NaN
@@ -25,7 +27,7 @@ inline float round_to_binary16(float x) {
 }
 
 /// binary32 to the nearest bfloat16 value.
-inline float round_to_bfloat16(float x) {
+GRADZONE_HOST_DEVICE inline float round_to_bfloat16(float x) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   if (std::isnan(x)) return x;
   return std::bit_cast<float>((bits + 0x7FFFu + ((bits >> 16) & 1u)) & 0xFFFF0000u);

@@ -5,51 +5,20 @@
 #include <utility>
 
 #include "gradzone/graph/window_walk.hpp"
+#include "gradzone/kernels/cuda/device_memory.hpp"
 #include "gradzone/kernels/layout.hpp"
 #include "gradzone/kernels/reshape.hpp"
 
 namespace gradzone {
 namespace {
 
-/// Channels of the parts side by side in every pixel.
-template <class Real>
-void concatenate(const std::vector<const Tensor<Real>*>& parts, Tensor<Real>& y) {
-  const Index pixels = y.size() / y.shape.back();
-  auto out = y.data.begin();
-  for (Index i = 0; i < pixels; ++i)
-    for (const Tensor<Real>* part : parts) {
-      const Index channels = part->shape.back();
-      out = std::copy_n(part->data.begin() + i * channels, channels, out);
-    }
-}
-
-/// Channels `first`, first + 1, ... of y, as many as x has.
-template <class Real>
-void extract(const Tensor<Real>& y, Index first, Tensor<Real>& x) {
-  const Index channels = x.shape.back(), pixels = x.size() / channels;
-  for (Index i = 0; i < pixels; ++i) {
-    std::copy_n(y.data.begin() + i * y.shape.back() + first, channels, x.data.begin() + i * channels);
-  }
-}
-
-/// Features in the order of [c, h, w], and back: rows of `from` become columns of `to`.
-template <class Real>
-void flatten(const Tensor<Real>& from, Tensor<Real>& to, Index images, Index rows) {
-  const Index columns = from.size() / images / rows;
-  transpose_images(from.data.data(), to.data.data(), images, rows, columns);
-}
-
-Index area_of(const Shape& shape) {
-  return shape.size() == 3 ? shape[1] * shape[2] : 1;
-}
-
 /// Gradients of outputs on their way down: what several layers contribute is summed, and memory goes round.
-template <class F>
+template <class F, class Memory>
 class Descent {
  public:
-  using T = Tensor<typename F::Real>;
+  using T = typename Kernels<F, Memory>::T;
 
-  Descent(const Graph& graph, const Kernels<F>& kernels, Gradients<F>& g, Keep keep)
+  Descent(const Graph& graph, const Kernels<F, Memory>& kernels, Gradients<F, Memory>& g, Keep keep)
       : kernels_(kernels), g_(g), keep_(keep), wanted_(graph.nodes().size(), keep == Keep::outputs) {
     for (std::size_t i = 1; i < wanted_.size(); ++i) {
       const Node& node = graph.nodes()[i];
@@ -77,7 +46,7 @@ class Descent {
       out = std::move(*best);
       g_.spare.erase(best);
     }
-    reshape(out, shape);
+    reshape(kernels_.memory(), out, shape);
     return out;
   }
   void give_back(T t) {
@@ -109,16 +78,16 @@ class Descent {
 
  private:
   static constexpr std::size_t capacity_unfit = std::numeric_limits<std::size_t>::max();
-  const Kernels<F>& kernels_;
-  Gradients<F>& g_;
+  const Kernels<F, Memory>& kernels_;
+  Gradients<F, Memory>& g_;
   Keep keep_;
   std::vector<bool> wanted_;
 };
 
 }  // namespace
 
-template <class F>
-Network<F>::Network(const Graph& graph, std::unique_ptr<Kernels<F>> kernels)
+template <class F, class Memory>
+Network<F, Memory>::Network(const Graph& graph, std::unique_ptr<Kernels<F, Memory>> kernels)
     : graph_(graph), kernels_(std::move(kernels)), relu_after_(graph.nodes().size(), 0) {
   const auto& nodes = graph.nodes();
   std::vector<int> readers(nodes.size(), 0);
@@ -134,9 +103,9 @@ Network<F>::Network(const Graph& graph, std::unique_ptr<Kernels<F>> kernels)
   }
 }
 
-template <class F>
-void Network<F>::forward(const std::vector<T>& parameters, const T& x, const Choice& choice, Form form,
-                         Keep keep, Activations<F>& a) const {
+template <class F, class Memory>
+void Network<F, Memory>::forward(const std::vector<T>& parameters, const T& x, const Choice& choice,
+                                 Form form, Keep keep, Activations<F, Memory>& a) const {
   const auto& nodes = graph_.nodes();
   const Index images = x.dim(0);
   a.values.resize(nodes.size());
@@ -183,32 +152,27 @@ void Network<F>::forward(const std::vector<T>& parameters, const T& x, const Cho
             [&](const Concat&) {
               std::vector<const T*> parts;
               for (std::size_t k = 0; k < node.inputs.size(); ++k) parts.push_back(&input(k));
-              reshape(y, channels_last(images, node.shape));
-              concatenate(parts, y);
+              reshape(kernels_->memory(), y, channels_last(images, node.shape));
+              kernels_->concatenate(parts, y);
             },
-            [&](const Flatten&) {
-              reshape(y, channels_last(images, node.shape));
-              flatten(input(0), y, images, area_of(graph_.node(node.inputs[0]).shape));
-            },
-            [&](const Dropout&) { y = input(0); }},
+            [&](const Flatten&) { kernels_->flatten(input(0), y); }, [&](const Dropout&) { y = input(0); }},
         node.op);
   }
 }
 
-template <class F>
-typename F::Real Network<F>::loss(const T& output, const std::vector<int>& labels, T* gradient) const {
+template <class F, class Memory>
+typename F::Real Network<F, Memory>::loss(const T& output, const std::vector<int>& labels,
+                                          T* gradient) const {
   if (graph_.loss() == Loss::cross_entropy) return kernels_->cross_entropy(output, labels, gradient);
-  Real sum = 0;
-  for (const Real value : output.data) sum = F::add(sum, value);
-  if (gradient) *gradient = T(output.shape, Real(1));
-  return F::store(sum);
+  return kernels_->output_sum(output, gradient);
 }
 
-template <class F>
-void Network<F>::backward(const std::vector<T>& parameters, const Activations<F>& a, const T& output_gradient,
-                          const Choice& choice, Form form, Keep keep, Gradients<F>& g) const {
+template <class F, class Memory>
+void Network<F, Memory>::backward(const std::vector<T>& parameters, const Activations<F, Memory>& a,
+                                  const T& output_gradient, const Choice& choice, Form form, Keep keep,
+                                  Gradients<F, Memory>& g) const {
   const auto& nodes = graph_.nodes();
-  Descent<F> descent(graph_, *kernels_, g, keep);
+  Descent<F, Memory> descent(graph_, *kernels_, g, keep);
   g.parameters.resize(graph_.parameters().size());
   g.outputs.resize(nodes.size());
   for (T& output : g.outputs) descent.give_back(std::exchange(output, T()));
@@ -278,8 +242,11 @@ void Network<F>::backward(const std::vector<T>& parameters, const Activations<F>
               T second;
               if (descent.wanted(node.inputs[1])) {
                 second = descent.take(dy.shape);
-                std::transform(dy.data.begin(), dy.data.end(), second.data.begin(),
-                               [&](Real v) { return op.subtract ? -v : v; });
+                if (op.subtract) {
+                  kernels_->negate(dy, second);
+                } else {
+                  second.data = dy.data;
+                }
               }
               if (descent.wanted(node.inputs[0])) descent.accumulate(node.inputs[0], descent.pass_on(id));
               if (descent.wanted(node.inputs[1])) descent.accumulate(node.inputs[1], std::move(second));
@@ -287,14 +254,11 @@ void Network<F>::backward(const std::vector<T>& parameters, const Activations<F>
             [&](const Concat&) {
               Index first = 0;
               for (std::size_t k = 0; k < node.inputs.size(); ++k) {
-                to_input(k, [&](T& part) { extract(dy, first, part); });
+                to_input(k, [&](T& part) { kernels_->concatenate_gradient(dy, first, part); });
                 first += input(k).shape.back();
               }
             },
-            [&](const Flatten&) {
-              const Index channels = input(0).shape.back();
-              to_input(0, [&](T& dx) { flatten(dy, dx, dy.dim(0), channels); });
-            },
+            [&](const Flatten&) { to_input(0, [&](T& dx) { kernels_->flatten_gradient(dy, dx); }); },
             [&](const Dropout&) {
               if (descent.wanted(node.inputs[0])) descent.accumulate(node.inputs[0], descent.pass_on(id));
             }},
@@ -308,5 +272,11 @@ template class Network<Fp32>;
 template class Network<Fp16>;
 template class Network<Bf16>;
 template class Network<Fp16Strict>;
+
+template class Network<Fp64, DeviceMemory>;
+template class Network<Fp32, DeviceMemory>;
+template class Network<Fp16, DeviceMemory>;
+template class Network<Bf16, DeviceMemory>;
+template class Network<Fp16Strict, DeviceMemory>;
 
 }  // namespace gradzone

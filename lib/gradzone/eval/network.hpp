@@ -15,11 +15,12 @@ namespace gradzone {
 /// Everything a forward pass leaves for the backward pass: one entry per node (empty where not needed).
 /// Passed to the next forward pass, it is overwritten in place: a training step of the same batch size
 /// allocates nothing.
-template <class F>
+template <class F, class Memory = HostMemory>
 struct Activations {
-  std::vector<Tensor<typename F::Real>> values;
-  std::vector<ArgmaxSets> argmax;
-  std::vector<BatchNormState<typename F::Real>> batch_norm;
+  using Kernel = Kernels<F, Memory>;
+  std::vector<typename Kernel::T> values;
+  std::vector<typename Kernel::Sets> argmax;
+  std::vector<typename Kernel::State> batch_norm;
 };
 
 /// What the passes leave beside the loss and the parameters' gradients.
@@ -30,37 +31,39 @@ enum class Keep {
 
 /// Parameter gradients are per Graph::parameters() entry, empty where not trainable; outputs[i] is dL/d(node
 /// i), if kept. Reused like Activations.
-template <class F>
+template <class F, class Memory = HostMemory>
 struct Gradients {
-  using T = Tensor<typename F::Real>;
+  using T = typename Kernels<F, Memory>::T;
   std::vector<T> parameters;
   std::vector<T> outputs;
   std::vector<T> spare;  ///< memory between uses
 };
 
-template <class F>
+template <class F, class Memory = HostMemory>
 class Network {
  public:
   using Real = typename F::Real;
-  using T = Tensor<Real>;
+  using T = typename Kernels<F, Memory>::T;
 
   /// The graph's scalars must be those of the format already (Graph::with_scalars_of); it must outlive the
   /// network.
-  Network(const Graph& graph, std::unique_ptr<Kernels<F>> kernels);
+  Network(const Graph& graph, std::unique_ptr<Kernels<F, Memory>> kernels);
 
   /// x: the input's shape, channels last; it may be activations.values[0], if there is a value per node.
   /// Precondition: shapes fit the graph.
   void forward(const std::vector<T>& parameters, const T& x, const Choice& choice, Form form, Keep keep,
-               Activations<F>& activations) const;
+               Activations<F, Memory>& activations) const;
 
   /// The loss and its gradient with respect to the output node.
   Real loss(const T& output, const std::vector<int>& labels, T* gradient) const;
 
   /// Backward pass from dL/d(output), after a forward pass with the same choice and `keep`.
-  void backward(const std::vector<T>& parameters, const Activations<F>& activations, const T& output_gradient,
-                const Choice& choice, Form form, Keep keep, Gradients<F>& gradients) const;
+  void backward(const std::vector<T>& parameters, const Activations<F, Memory>& activations,
+                const T& output_gradient, const Choice& choice, Form form, Keep keep,
+                Gradients<F, Memory>& gradients) const;
 
   const Graph& graph() const { return graph_; }
+  const Kernels<F, Memory>& kernels() const { return *kernels_; }
 
  private:
   const T* bias(const std::vector<T>& parameters, const Node& node, bool present) const {
@@ -68,7 +71,7 @@ class Network {
   }
 
   const Graph& graph_;
-  std::unique_ptr<Kernels<F>> kernels_;
+  std::unique_ptr<Kernels<F, Memory>> kernels_;
   std::vector<NodeId>
       relu_after_;  ///< of a convolution or linear layer: the ReLU that alone reads it, else 0
 };

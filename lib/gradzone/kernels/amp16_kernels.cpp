@@ -2,26 +2,31 @@
 
 #include <utility>
 
-#include "gradzone/kernels/cpu/parallel.hpp"
+#include "gradzone/kernels/cuda/device_memory.hpp"
 
 namespace gradzone {
 namespace {
 
-class Amp16Kernels final : public Kernels<Fp16> {
+template <class Memory>
+class Amp16Kernels final : public Kernels<Fp16, Memory> {
+  using Half = Kernels<Fp16, Memory>;
+  using Single = Kernels<Fp32, Memory>;
+
  public:
-  Amp16Kernels(std::unique_ptr<Kernels<Fp16>> half, std::unique_ptr<Kernels<Fp32>> single)
-      : half_(std::move(half)), single_(std::move(single)) {}
+  using Real = typename Half::Real;
+  using T = typename Half::T;
+  using Sets = typename Half::Sets;
+  using State = typename Half::State;
+
+  Amp16Kernels(std::unique_ptr<Half> half, std::unique_ptr<Single> single)
+      : Half(half->memory()), half_(std::move(half)), single_(std::move(single)) {}
 
   // binary32 is the accumulator of fp16, so the fp32 kernel computes what the fp16 kernel does, less the
   // rounding of its results.
-  void batch_norm_gradient(const BatchNorm& op, const T& x, const T& weight,
-                           const BatchNormState<Real>& state, const T& dy, T& dx, T& dw,
-                           T& db) const override {
+  void batch_norm_gradient(const BatchNorm& op, const T& x, const T& weight, const State& state, const T& dy,
+                           T& dx, T& dw, T& db) const override {
     single_->batch_norm_gradient(op, x, weight, state, dy, dx, dw, db);
-    constexpr Index work_of_an_entry = 4;
-    cpu::parallel(dx.size(), work_of_an_entry, [&](Index begin, Index end) {
-      for (Index i = begin; i < end; ++i) dx[i] = Fp16::store(dx[i]);
-    });
+    half_->round(dx);
   }
   Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const override {
     return single_->cross_entropy(logits, labels, dz);
@@ -52,11 +57,11 @@ class Amp16Kernels final : public Kernels<Fp16> {
     half_->activation_gradient(op, choice, x, dy, dx);
   }
   void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, T& y,
-                ArgmaxSets& sets) const override {
+                Sets& sets) const override {
     half_->max_pool(op, choice, form, x, y, sets);
   }
-  void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, const ArgmaxSets& sets,
-                         const T& dy, T& dx) const override {
+  void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, const Sets& sets, const T& dy,
+                         T& dx) const override {
     half_->max_pool_gradient(op, choice, form, sets, dy, dx);
   }
   void avg_pool(const Window& window, const T& x, T& y) const override { half_->avg_pool(window, x, y); }
@@ -69,21 +74,36 @@ class Amp16Kernels final : public Kernels<Fp16> {
     half_->norm_pool_gradient(window, choice, x, dy, dx);
   }
   void batch_norm(const BatchNorm& op, const T& x, const T& weight, const T& bias, const T& running_mean,
-                  const T& running_var, T& y, BatchNormState<Real>& state) const override {
+                  const T& running_var, T& y, State& state) const override {
     half_->batch_norm(op, x, weight, bias, running_mean, running_var, y, state);
   }
   void add(const Add& op, const T& a, const T& b, T& y) const override { half_->add(op, a, b, y); }
+  Real output_sum(const T& output, T* gradient) const override { return half_->output_sum(output, gradient); }
+  void concatenate(const std::vector<const T*>& parts, T& y) const override { half_->concatenate(parts, y); }
+  void concatenate_gradient(const T& dy, Index first, T& dx) const override {
+    half_->concatenate_gradient(dy, first, dx);
+  }
+  void flatten(const T& x, T& y) const override { half_->flatten(x, y); }
+  void flatten_gradient(const T& dy, T& dx) const override { half_->flatten_gradient(dy, dx); }
+  void negate(const T& x, T& y) const override { half_->negate(x, y); }
+  void round(T& x) const override { half_->round(x); }
 
  private:
-  std::unique_ptr<Kernels<Fp16>> half_;
-  std::unique_ptr<Kernels<Fp32>> single_;
+  std::unique_ptr<Half> half_;
+  std::unique_ptr<Single> single_;
 };
 
 }  // namespace
 
-std::unique_ptr<Kernels<Fp16>> make_amp16_kernels(std::unique_ptr<Kernels<Fp16>> half,
-                                                  std::unique_ptr<Kernels<Fp32>> single) {
-  return std::make_unique<Amp16Kernels>(std::move(half), std::move(single));
+template <class Memory>
+std::unique_ptr<Kernels<Fp16, Memory>> make_amp16_kernels(std::unique_ptr<Kernels<Fp16, Memory>> half,
+                                                          std::unique_ptr<Kernels<Fp32, Memory>> single) {
+  return std::make_unique<Amp16Kernels<Memory>>(std::move(half), std::move(single));
 }
+
+template std::unique_ptr<Kernels<Fp16>> make_amp16_kernels(std::unique_ptr<Kernels<Fp16>>,
+                                                           std::unique_ptr<Kernels<Fp32>>);
+template std::unique_ptr<Kernels<Fp16, DeviceMemory>> make_amp16_kernels(
+    std::unique_ptr<Kernels<Fp16, DeviceMemory>>, std::unique_ptr<Kernels<Fp32, DeviceMemory>>);
 
 }  // namespace gradzone

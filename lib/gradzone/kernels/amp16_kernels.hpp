@@ -12,7 +12,8 @@ namespace gradzone {
 /// as ever). The cross-entropy and the gradient of the logits are left in binary32: to be scaled, then
 /// rounded to binary16, before they go backward. Weights of other layers and images are binary16 values, as
 /// for `half`. Both must sum in the same order.
-std::unique_ptr<Kernels<Fp16>> make_amp16_kernels(std::unique_ptr<Kernels<Fp16>> half,
-                                                  std::unique_ptr<Kernels<Fp32>> single);
+template <class Memory>
+std::unique_ptr<Kernels<Fp16, Memory>> make_amp16_kernels(std::unique_ptr<Kernels<Fp16, Memory>> half,
+                                                          std::unique_ptr<Kernels<Fp32, Memory>> single);
 
 }  // namespace gradzone

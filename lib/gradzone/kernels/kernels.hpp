@@ -35,27 +35,41 @@ inline constexpr Index images_per_group = 32;
 /// maximum, 0 elsewhere and in the padding. [N, out_h, out_w, c, kernel_h * kernel_w].
 using ArgmaxSets = std::vector<std::uint8_t>;
 
+/// Where the numbers of kernels lie: in the memory of this process. kernels/cuda/device_memory.hpp is another
+/// place, with the same names.
+struct HostMemory {
+  template <class Real>
+  using Tensor = gradzone::Tensor<Real>;
+  template <class Value>
+  using Array = std::vector<Value>;
+};
+
 /// What follows a layer's sums without a tensor in between: nothing, or a ReLU, y = activation(store(...)).
 enum class After { nothing, relu };
 
 /// What batch_norm leaves for its backward pass and for running statistics, all in the accumulator:
 /// [channels] each.
-template <class Real>
+template <class Real, class Memory = HostMemory>
 struct BatchNormState {
-  std::vector<Real> mean;
-  std::vector<Real> variance;           ///< as it was used: in training mode sum (x - mean)^2 / M
-  std::vector<Real> inverse_deviation;  ///< 1 / sqrt(var + eps)
+  using Values = typename Memory::template Array<Real>;
+  Values mean;
+  Values variance;           ///< as it was used: in training mode sum (x - mean)^2 / M
+  Values inverse_deviation;  ///< 1 / sqrt(var + eps)
 };
 
 /// Kernels of one format. Outputs are resized and overwritten. Bad shapes are programming errors (asserted):
 /// graphs are validated. NaN and infinity propagate as IEEE operations do.
-template <class F>
+template <class F, class Memory = HostMemory>
 class Kernels {
  public:
   using Real = typename F::Real;
-  using T = Tensor<Real>;
+  using T = typename Memory::template Tensor<Real>;
+  using Sets = typename Memory::template Array<std::uint8_t>;  ///< ArgmaxSets
+  using State = BatchNormState<Real, Memory>;
 
+  explicit Kernels(Memory memory = {}) : memory_(memory) {}
   virtual ~Kernels() = default;
+  const Memory& memory() const { return memory_; }
 
   // y[n,i,j,o] = store(sum w x + b)
   virtual void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const = 0;
@@ -78,12 +92,12 @@ class Kernels {
   // y is the maximum m (the first maximal entry; a NaN is maximal and then alone in its argmax set), or in
   // the composed form store(store(beta * m) + store((1 - beta) * m)).
   virtual void max_pool(const MaxPool2d& op, const Choice& choice, Form form, const T& x, T& y,
-                        ArgmaxSets& sets) const = 0;
+                        Sets& sets) const = 0;
   // direct: store(w * g), w = beta / |I| + (1 - beta) [first], in the accumulator; composed: store(u + v)
   // with u = store(store(beta * g) / |I|), v = store((1 - beta) * g). An input in several windows gets the
   // sum of their contributions in window order, in the accumulator, rounded once. dx.shape given by the
   // caller.
-  virtual void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, const ArgmaxSets& sets,
+  virtual void max_pool_gradient(const MaxPool2d& op, const Choice& choice, Form form, const Sets& sets,
                                  const T& dy, T& dx) const = 0;
 
   // y = store(chain sum / window size); the gradient of each entry is store(g / window size), overlaps summed
@@ -100,13 +114,11 @@ class Kernels {
   // evaluation: mean and var are the running ones; training: mean = sum x / M, var = sum (x - mean)^2 / M
   // over (image, row, column). inv = 1 / sqrt(var + eps); y = store(fma(weight, (x - mean) * inv, bias)).
   virtual void batch_norm(const BatchNorm& op, const T& x, const T& weight, const T& bias,
-                          const T& running_mean, const T& running_var, T& y,
-                          BatchNormState<Real>& state) const = 0;
+                          const T& running_mean, const T& running_var, T& y, State& state) const = 0;
   // x^ = (x - mean) * inv; db = sum g, dw = sum g x^ (in the accumulator, then stored). Training:
   // dx = store(weight * inv * fma(-x^, dw / M, g - db / M)); evaluation: dx = store(weight * inv * g).
-  virtual void batch_norm_gradient(const BatchNorm& op, const T& x, const T& weight,
-                                   const BatchNormState<Real>& state, const T& dy, T& dx, T& dw,
-                                   T& db) const = 0;
+  virtual void batch_norm_gradient(const BatchNorm& op, const T& x, const T& weight, const State& state,
+                                   const T& dy, T& dx, T& dw, T& db) const = 0;
 
   // store(a + b) or store(a - b)
   virtual void add(const Add& op, const T& a, const T& b, T& y) const = 0;
@@ -115,6 +127,23 @@ class Kernels {
   // = e / S; loss_n = log S - d_y; loss = store(batch sum / N); dz = store((p - [i = y]) / N). dz may be
   // nullptr.
   virtual Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const = 0;
+  // Chain sum of all entries, stored; their gradient is 1.
+  virtual Real output_sum(const T& output, T* gradient) const = 0;
+
+  // What moves numbers without arithmetic. Channels of the parts side by side in every pixel; y has its shape
+  // already. Back: the channels first, first + 1, ... of dy, as many as dx has.
+  virtual void concatenate(const std::vector<const T*>& parts, T& y) const = 0;
+  virtual void concatenate_gradient(const T& dy, Index first, T& dx) const = 0;
+  // Features in the order of [c, h, w]. dx has its shape already.
+  virtual void flatten(const T& x, T& y) const = 0;
+  virtual void flatten_gradient(const T& dy, T& dx) const = 0;
+  // y = -x
+  virtual void negate(const T& x, T& y) const = 0;
+  // every entry x = store(x)
+  virtual void round(T& x) const = 0;
+
+ private:
+  Memory memory_;
 };
 
 /// The plain kernels: single-threaded, every order.

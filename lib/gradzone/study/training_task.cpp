@@ -59,8 +59,12 @@ LoadedTask::LoadedTask(TrainingTask t)
 
 TrainingRun LoadedTask::run(const TrainUnit& unit, double learning_rate) const {
   RunOptions options;
-  options.recipe = {unit.format, Choice{.maxpool_beta = unit.beta}, unit.form, task.optimiser,
-                    unit.format.mixed() ? task.loss_scale : LossScaler()};
+  options.recipe = {unit.format,
+                    Choice{.maxpool_beta = unit.beta},
+                    unit.form,
+                    task.optimiser,
+                    unit.format.mixed() ? task.loss_scale : LossScaler(),
+                    task.processor};
   options.learning_rate = learning_rate;
   options.schedule = task.schedule;
   options.epochs = task.epochs;

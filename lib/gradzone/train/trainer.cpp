@@ -8,24 +8,11 @@
 #include "gradzone/arith/tensors.hpp"
 #include "gradzone/base/error.hpp"
 #include "gradzone/eval/network.hpp"
-#include "gradzone/eval/non_finite.hpp"
-#include "gradzone/kernels/amp16_kernels.hpp"
-#include "gradzone/kernels/layout.hpp"
-#include "gradzone/kernels/reshape.hpp"
-#include "gradzone/train/amp16.hpp"
-#include "gradzone/train/running_statistics.hpp"
+#include "gradzone/train/device_site.hpp"
+#include "gradzone/train/host_site.hpp"
 
 namespace gradzone {
 namespace {
-
-/// x = the images in the kernels' layout, rounded to F, in the memory it has.
-template <class F>
-void load_images(const Tensor<float>& images, Tensor<typename F::Real>& x) {
-  const Index count = images.dim(0), channels = images.dim(1);
-  reshape(x, channels_last(count, {images.shape.begin() + 1, images.shape.end()}));
-  transpose_images(images.data.data(), x.data.data(), count, channels, images.size() / count / channels,
-                   [](float v) { return F::store(static_cast<typename F::Real>(v)); });
-}
 
 /// Images whose first largest logit is their label's; as in PyTorch's argmax a NaN counts as largest.
 template <class Real>
@@ -40,90 +27,76 @@ Index correct_predictions(const Tensor<Real>& logits, const std::vector<int>& la
   return correct;
 }
 
-/// Everything in one format.
-template <class F>
-struct Uniform {
-  using Computed = F;
-  using Kept = F;
-  static constexpr bool mixed = false;
-  static std::unique_ptr<Kernels<F>> kernels() { return make_cpu_kernels<F>(Order::chain); }
-};
-
-struct Amp16 {
-  using Computed = Fp16;
-  using Kept = Fp32;
-  static constexpr bool mixed = true;
-  static std::unique_ptr<Kernels<Fp16>> kernels() {
-    return make_amp16_kernels(make_cpu_kernels<Fp16>(Order::chain), make_cpu_kernels<Fp32>(Order::chain));
-  }
-};
-
-/// The two formats have the same carrier.
-template <class Mix>
+/// Site: HostSite or DeviceSite.
+template <class Mix, template <class> class SiteOf>
 class TypedTrainer final : public Trainer {
- public:
+  using Site = SiteOf<Mix>;
   using F = typename Mix::Computed;
   using Kept = typename Mix::Kept;
-  using Real = typename F::Real;
-  using T = Tensor<Real>;
+  using Memory = typename Site::Memory;
+  using T = typename Site::T;
 
-  TypedTrainer(const Graph& graph, const Parameters& initial, const Recipe& recipe)
+ public:
+  template <class... SiteArguments>
+  TypedTrainer(const Graph& graph, const Parameters& initial, const Recipe& recipe, SiteArguments&&... site)
       : recipe_(recipe),
         graph_(graph.with_scalars_of(F::id).with_batch_norm(BatchNorm::Mode::training)),
         evaluation_graph_(graph_.with_batch_norm(BatchNorm::Mode::evaluation)),
-        network_(graph_, Mix::kernels()),
-        evaluation_network_(evaluation_graph_, Mix::kernels()),
-        optimiser_(recipe.optimiser, graph_) {
+        site_(graph_, recipe.optimiser, std::forward<SiteArguments>(site)...),
+        network_(graph_, site_.kernels()),
+        evaluation_network_(evaluation_graph_, site_.kernels()) {
     activations_.values.resize(graph_.nodes().size());
-    for (const auto& p : initial) parameters_.push_back(to_format<Kept>(p));
-    prepare_weights();
+    set_parameters(initial);
+    site_.prepare(gradients_);
   }
 
   StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) override {
-    load_images<F>(images, x());
-    network_.forward(weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    if (std::exchange(recorded_shape_, images.shape) != images.shape) recorded_ = {};
+    site_.load(images, x());
+    site_.run(recorded_.forward, [&] {
+      network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    });
     const T& logits = activations_.values.back();
     StepResult result;
     result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient_));
-    result.correct = correct_predictions(logits, labels);
+    result.correct = correct_predictions(site_.on_host(logits), labels);
     const float scale = recipe_.loss_scale.scale();
-    if constexpr (Mix::mixed) scale_and_round(output_gradient_, scale);
-    network_.backward(weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
-                      Keep::parameters, gradients_);
-    bool finite = true;
-    if constexpr (Mix::mixed) {
-      finite = unscale(gradients_.parameters, scale);
-    } else {
-      finite = std::ranges::all_of(gradients_.parameters, all_finite<Real>);
-    }
+    if constexpr (Mix::mixed) site_.scale_and_round(output_gradient_, scale);
+    site_.run(recorded_.backward, [&] {
+      network_.backward(site_.weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
+                        Keep::parameters, gradients_);
+    });
+    const bool finite = site_.unscale(gradients_, scale);
     result.skipped = !recipe_.loss_scale.update(finite);
     result.finite = std::isfinite(result.loss) && (finite || result.skipped);
     if (!result.finite && !named_non_finite_) result.non_finite_layer = first_non_finite_layer(result.loss);
     named_non_finite_ = named_non_finite_ || !result.finite;
-    if (!result.skipped) optimiser_.step(parameters_, gradients_.parameters, rate);
-    update_running_statistics<Kept>(graph_, activations_, parameters_);
-    prepare_weights();
+    if (!result.skipped) site_.step(gradients_, rate);
+    site_.run(recorded_.finish, [&] { site_.finish(activations_); });
     return result;
   }
 
   Score evaluate(const Tensor<float>& images, const std::vector<int>& labels) override {
-    load_images<F>(images, x());
-    evaluation_network_.forward(weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    recorded_shape_ = {};  // the activations are used here, too
+    site_.load(images, x());
+    evaluation_network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters,
+                                activations_);
     const T& logits = activations_.values.back();
     const Index count = images.dim(0);
     const double loss = static_cast<double>(evaluation_network_.loss(logits, labels, nullptr));
-    return {loss * static_cast<double>(count), correct_predictions(logits, labels), count};
+    return {loss * static_cast<double>(count), correct_predictions(site_.on_host(logits), labels), count};
   }
 
   Parameters parameters() const override {
     Parameters out;
-    for (const T& p : parameters_) out.push_back(to_double(p));
+    for (const auto& p : site_.parameters()) out.push_back(to_double(p));
     return out;
   }
 
   TrainerState state() override {
-    TrainerState out{parameters(), {}, optimiser_.steps(), recipe_.loss_scale.state()};
-    for (const auto& [name, values] : optimiser_.state()) out.optimiser.push_back({name, to_double(*values)});
+    Optimiser<Kept>& optimiser = site_.optimiser();
+    TrainerState out{parameters(), {}, optimiser.steps(), recipe_.loss_scale.state()};
+    for (const auto& [name, values] : optimiser.state()) out.optimiser.push_back({name, to_double(*values)});
     return out;
   }
 
@@ -131,53 +104,74 @@ class TypedTrainer final : public Trainer {
     const auto refuse_unless = [](bool fine, const std::string& name) {
       if (!fine) throw InputError(fmt::format("{} is missing or of another network or optimiser", name));
     };
-    const auto own = optimiser_.state();
+    Optimiser<Kept>& optimiser = site_.optimiser();
+    const auto own = optimiser.state();
     refuse_unless(state.optimiser.size() == own.size(), "the optimiser's state");
     for (std::size_t i = 0; i < own.size(); ++i) {
       const auto& saved = state.optimiser[i];
       refuse_unless(saved.name == own[i].name && saved.values.shape == own[i].values->shape, own[i].name);
       *own[i].values = to_format<Kept>(saved.values);
     }
-    for (std::size_t p = 0; p < parameters_.size(); ++p) {
-      refuse_unless(state.parameters[p].shape == parameters_[p].shape, graph_.parameters()[p].name);
-      parameters_[p] = to_format<Kept>(state.parameters[p]);
-    }
-    optimiser_.restore_steps(state.steps);
+    for (std::size_t p = 0; p < graph_.parameters().size(); ++p)
+      refuse_unless(state.parameters[p].shape == graph_.parameters()[p].shape, graph_.parameters()[p].name);
+    optimiser.restore_steps(state.steps);
+    site_.optimiser_changed();
+    set_parameters(state.parameters);
     recipe_.loss_scale.restore(state.loss_scale);
-    prepare_weights();
   }
 
  private:
   /// The mini-batch, where the forward pass wants it.
   T& x() { return activations_.values.front(); }
-  /// What the networks read.
-  const std::vector<T>& weights() const { return Mix::mixed ? rounded_ : parameters_; }
-  void prepare_weights() {
-    if constexpr (Mix::mixed) round_weights(graph_, parameters_, rounded_);
+  void set_parameters(const Parameters& parameters) {
+    std::vector<Tensor<typename F::Real>> rounded;
+    for (const auto& p : parameters) rounded.push_back(to_format<Kept>(p));
+    site_.set_parameters(std::move(rounded));
   }
 
   /// The passes that have just been made once more, keeping everything.
   std::string first_non_finite_layer(double loss) const {
-    Activations<F> activations;
-    Gradients<F> gradients;
-    network_.forward(weights(), activations_.values.front(), recipe_.choice, recipe_.form, Keep::outputs,
-                     activations);
-    network_.backward(weights(), activations, output_gradient_, recipe_.choice, recipe_.form, Keep::outputs,
-                      gradients);
-    return non_finite_layer(graph_, activations, loss, gradients);
+    Activations<F, Memory> activations;
+    Gradients<F, Memory> gradients;
+    network_.forward(site_.weights(), activations_.values.front(), recipe_.choice, recipe_.form,
+                     Keep::outputs, activations);
+    network_.backward(site_.weights(), activations, output_gradient_, recipe_.choice, recipe_.form,
+                      Keep::outputs, gradients);
+    return site_.non_finite_layer(activations, loss, gradients);
   }
 
   Recipe recipe_;
   Graph graph_, evaluation_graph_;
-  Network<F> network_, evaluation_network_;
-  Optimiser<Kept> optimiser_;
-  std::vector<T> parameters_, rounded_;
+  Site site_;
+  Network<F, Memory> network_, evaluation_network_;
   bool named_non_finite_ = false;
   // The memory of a step, which the next one takes over.
   T output_gradient_;
-  Activations<F> activations_;
-  Gradients<F> gradients_;
+  /// The parts of a step at mini-batches of one shape.
+  struct Recorded {
+    Recording forward, backward, finish;
+  } recorded_;
+  Shape recorded_shape_;
+  Activations<F, Memory> activations_;
+  Gradients<F, Memory> gradients_;
 };
+
+/// A trainer at such a site.
+template <template <class> class SiteOf, class... SiteArguments>
+std::unique_ptr<Trainer> trainer_at(const Graph& graph, const Parameters& initial, const Recipe& recipe,
+                                    SiteArguments&&... site) {
+  validate(graph, initial);
+  if (recipe.format.mixed())
+    return std::make_unique<TypedTrainer<Amp16, SiteOf>>(graph, initial, recipe,
+                                                         std::forward<SiteArguments>(site)...);
+  if (recipe.loss_scale.text() != "none")
+    throw UsageError(fmt::format("a loss scale is for amp16: {} has none", name(recipe.format)));
+  return visit_format(recipe.format.kept, [&](auto f) -> std::unique_ptr<Trainer> {
+    using Mix = Uniform<typename decltype(f)::type>;
+    return std::make_unique<TypedTrainer<Mix, SiteOf>>(graph, initial, recipe,
+                                                       std::forward<SiteArguments>(site)...);
+  });
+}
 
 }  // namespace
 
@@ -188,14 +182,38 @@ Score& Score::operator+=(const Score& other) {
   return *this;
 }
 
+std::string_view name(Processor processor) {
+  return processor == Processor::cpu ? "cpu" : "cuda";
+}
+
+Processor parse_processor(std::string_view text) {
+  for (const Processor processor : {Processor::cpu, Processor::cuda})
+    if (name(processor) == text) return processor;
+  throw UsageError(fmt::format("unknown device \"{}\": there are cpu and cuda", text));
+}
+
 std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe) {
-  validate(graph, initial);
-  if (recipe.format.mixed()) return std::make_unique<TypedTrainer<Amp16>>(graph, initial, recipe);
-  if (recipe.loss_scale.text() != "none")
-    throw UsageError(fmt::format("a loss scale is for amp16: {} has none", name(recipe.format)));
-  return visit_format(recipe.format.kept, [&](auto f) -> std::unique_ptr<Trainer> {
-    return std::make_unique<TypedTrainer<Uniform<typename decltype(f)::type>>>(graph, initial, recipe);
-  });
+  if (recipe.processor == Processor::cuda)
+    return make_device_trainer(graph, initial, recipe, make_cuda_device());
+  return trainer_at<HostSite>(graph, initial, recipe);
+}
+
+std::unique_ptr<Trainer> make_device_trainer(const Graph& graph, const Parameters& initial,
+                                             const Recipe& recipe, std::unique_ptr<Device> device) {
+  return trainer_at<DeviceSite>(graph, initial, recipe, std::move(device));
+}
+
+FlatLayout::FlatLayout(const Graph& graph) : offsets(graph.parameters().size()) {
+  constexpr Index boundary = 64;
+  for (const bool first : {true, false}) {
+    for (std::size_t p = 0; p < offsets.size(); ++p) {
+      const ParameterSpec& spec = graph.parameters()[p];
+      if (spec.trainable != first) continue;
+      offsets[p] = size;
+      size += (element_count(spec.shape) + boundary - 1) / boundary * boundary;
+    }
+    if (first) trainable = size;
+  }
 }
 
 }  // namespace gradzone

@@ -7,16 +7,25 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
+#include "gradzone/kernels/cuda/device.hpp"
 #include "gradzone/train/loss_scaler.hpp"
 #include "gradzone/train/optimiser.hpp"
 #include "gradzone/train/training_format.hpp"
 
 namespace gradzone {
+
+/// Who computes a step: the same bits from each.
+enum class Processor { cpu, cuda };
+
+std::string_view name(Processor processor);
+/// Throws UsageError listing the names.
+Processor parse_processor(std::string_view text);
 
 /// How a step is computed.
 struct Recipe {
@@ -25,6 +34,7 @@ struct Recipe {
   Form form = Form::direct;
   OptimiserOptions optimiser;
   LossScaler loss_scale;  ///< of amp16; others have none
+  Processor processor = Processor::cpu;
 };
 
 /// What one step saw before it changed the parameters.
@@ -79,7 +89,12 @@ class Trainer {
 };
 
 /// `graph` is copied. Parameters and scalars are rounded to the format. Throws InputError for parameters that
-/// do not fit, UsageError for options out of range or a loss scale with a format that is not amp16.
+/// do not fit, UsageError for options out of range, a loss scale with a format that is not amp16, or a card
+/// that is not there.
 std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe);
+
+/// The same on a device (kernels/cuda/device.hpp), whatever the recipe's processor.
+std::unique_ptr<Trainer> make_device_trainer(const Graph& graph, const Parameters& initial,
+                                             const Recipe& recipe, std::unique_ptr<Device> device);
 
 }  // namespace gradzone

@@ -10,7 +10,7 @@ struct Bf16 : BinaryAccumulator32 {
   static constexpr FormatId id = FormatId::bf16;
   static constexpr int precision = 8, emin = -126, emax = 127;
 
-  static Real store(Real x) { return round_to_bfloat16(x); }
+  GRADZONE_HOST_DEVICE static Real store(Real x) { return round_to_bfloat16(x); }
   static Real from_double(double x) {
     return static_cast<float>(round_to_precision(x, precision, emin, emax));
   }

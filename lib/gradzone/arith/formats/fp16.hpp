@@ -11,7 +11,7 @@ struct Fp16 : BinaryAccumulator32 {
   static constexpr FormatId id = FormatId::fp16;
   static constexpr int precision = 11, emin = -14, emax = 15;
 
-  static Real store(Real x) { return round_to_binary16(x); }
+  GRADZONE_HOST_DEVICE static Real store(Real x) { return round_to_binary16(x); }
   static Real from_double(double x) {
     return static_cast<float>(round_to_precision(x, precision, emin, emax));
   }

@@ -16,7 +16,7 @@
 namespace gradzone {
 
 /// a + b rounded to odd in binary32, for finite sums without overflow; other results are a + b.
-inline float add_to_odd(float a, float b) {
+GRADZONE_HOST_DEVICE inline float add_to_odd(float a, float b) {
   const float sum = a + b;
   const float b_part = sum - a;  // TwoSum (Knuth): a + b = sum + error exactly
   const float error = (a - (sum - b_part)) + (b - b_part);
@@ -32,17 +32,17 @@ struct Fp16Strict {
   static constexpr int precision = 11, emin = -14, emax = 15;
   static constexpr int accumulator_precision = 11, accumulator_emin = -14, accumulator_emax = 15;
 
-  static Real store(Real x) { return round_to_binary16(x); }
+  GRADZONE_HOST_DEVICE static Real store(Real x) { return round_to_binary16(x); }
   static Real from_double(double x) {
     return static_cast<float>(round_to_precision(x, precision, emin, emax));
   }
-  static Real scalar(double x) { return static_cast<float>(x); }
-  static Real add(Real a, Real b) { return store(a + b); }
-  static Real sub(Real a, Real b) { return store(a - b); }
-  static Real mul(Real a, Real b) { return store(a * b); }
-  static Real div(Real a, Real b) { return store(a / b); }
-  static Real fma(Real a, Real b, Real c) { return store(add_to_odd(a * b, c)); }
-  static Real sqrt(Real a) { return store(std::sqrt(a)); }
+  GRADZONE_HOST_DEVICE static Real scalar(double x) { return static_cast<float>(x); }
+  GRADZONE_HOST_DEVICE static Real add(Real a, Real b) { return store(a + b); }
+  GRADZONE_HOST_DEVICE static Real sub(Real a, Real b) { return store(a - b); }
+  GRADZONE_HOST_DEVICE static Real mul(Real a, Real b) { return store(a * b); }
+  GRADZONE_HOST_DEVICE static Real div(Real a, Real b) { return store(a / b); }
+  GRADZONE_HOST_DEVICE static Real fma(Real a, Real b, Real c) { return store(add_to_odd(a * b, c)); }
+  GRADZONE_HOST_DEVICE static Real sqrt(Real a) { return store(std::sqrt(a)); }
   /// exp and log are correctly rounded in binary32, then rounded to binary16: error at most 0.5001 ulp.
   static Real exp(Real a) { return store(exp_rounded(a)); }
   static Real log(Real a) { return store(log_rounded(a)); }

@@ -6,6 +6,7 @@
 
 #include "gradzone/arith/elementary.hpp"
 #include "gradzone/arith/format.hpp"
+#include "gradzone/base/host_device.hpp"
 
 namespace gradzone {
 
@@ -14,13 +15,13 @@ struct BinaryAccumulator32 {
   using Real = float;
   static constexpr int accumulator_precision = 24, accumulator_emin = -126, accumulator_emax = 127;
 
-  static Real scalar(double x) { return static_cast<float>(x); }
-  static Real add(Real a, Real b) { return a + b; }
-  static Real sub(Real a, Real b) { return a - b; }
-  static Real mul(Real a, Real b) { return a * b; }
-  static Real div(Real a, Real b) { return a / b; }
-  static Real fma(Real a, Real b, Real c) { return std::fma(a, b, c); }
-  static Real sqrt(Real a) { return std::sqrt(a); }
+  GRADZONE_HOST_DEVICE static Real scalar(double x) { return static_cast<float>(x); }
+  GRADZONE_HOST_DEVICE static Real add(Real a, Real b) { return a + b; }
+  GRADZONE_HOST_DEVICE static Real sub(Real a, Real b) { return a - b; }
+  GRADZONE_HOST_DEVICE static Real mul(Real a, Real b) { return a * b; }
+  GRADZONE_HOST_DEVICE static Real div(Real a, Real b) { return a / b; }
+  GRADZONE_HOST_DEVICE static Real fma(Real a, Real b, Real c) { return std::fma(a, b, c); }
+  GRADZONE_HOST_DEVICE static Real sqrt(Real a) { return std::sqrt(a); }
   static Real exp(Real a) { return exp_rounded(a); }
   static Real log(Real a) { return log_rounded(a); }
 };
@@ -29,7 +30,7 @@ struct Fp32 : BinaryAccumulator32 {
   static constexpr FormatId id = FormatId::fp32;
   static constexpr int precision = 24, emin = -126, emax = 127;
 
-  static Real store(Real x) { return x; }
+  GRADZONE_HOST_DEVICE static Real store(Real x) { return x; }
   static Real from_double(double x) { return static_cast<float>(x); }
 };
 

@@ -14,6 +14,7 @@
 #include "gradzone/kernels/cpu/channels-inl.hpp"
 #include "gradzone/kernels/cpu/convolution-inl.hpp"
 #include "gradzone/kernels/cpu/gemm-inl.hpp"
+#include "gradzone/kernels/cpu/parallel.hpp"
 #include "gradzone/kernels/cpu/pooling-inl.hpp"
 #include "gradzone/kernels/cpu/quad_pooling-inl.hpp"
 #include "gradzone/kernels/cpu/smooth_pooling-inl.hpp"
@@ -94,6 +95,12 @@ class CpuKernelsOfAnyOrder : public ReferenceKernels<F> {
   void add(const Add& op, const T& a, const T& b, T& y) const override {
     reshape(y, a.shape);
     gradzone::HWY_NAMESPACE::add<F>(op, a, b, y);
+  }
+  void round(T& x) const override {
+    constexpr Index work_of_an_entry = 4;
+    cpu::parallel(x.size(), work_of_an_entry, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) x[i] = F::store(x[i]);
+    });
   }
 };
 

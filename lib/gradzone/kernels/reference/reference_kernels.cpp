@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "gradzone/kernels/reference/activation.hpp"
+#include "gradzone/kernels/reference/arrangement.hpp"
 #include "gradzone/kernels/reference/convolution.hpp"
 #include "gradzone/kernels/reference/linear.hpp"
 #include "gradzone/kernels/reference/loss.hpp"

@@ -45,6 +45,14 @@ class ReferenceKernels : public Kernels<F> {
 
   void add(const Add& op, const T& a, const T& b, T& y) const override;
   Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const override;
+  Real output_sum(const T& output, T* gradient) const override;
+
+  void concatenate(const std::vector<const T*>& parts, T& y) const override;
+  void concatenate_gradient(const T& dy, Index first, T& dx) const override;
+  void flatten(const T& x, T& y) const override;
+  void flatten_gradient(const T& dy, T& dx) const override;
+  void negate(const T& x, T& y) const override;
+  void round(T& x) const override;
 
  protected:
   Order order_;

@@ -1,0 +1,36 @@
+// What a training step does to flat arrays on a device, beside the kernels of the passes.
+#pragma once
+
+#include <memory>
+
+#include "gradzone/kernels/cuda/device.hpp"
+#include "gradzone/train/update.hpp"
+
+namespace gradzone {
+
+/// F: the format that parameters are kept in. Pointers are the device's.
+template <class F>
+class DeviceUpdates {
+ public:
+  using Real = typename F::Real;
+  virtual ~DeviceUpdates() = default;
+
+  virtual void sgd(const SgdScalars<Real>& scalars, const Slices<Real>& slices, Index count) const = 0;
+  virtual void adam(const AdamScalars<Real>& scalars, const Slices<Real>& slices, Index count) const = 0;
+  /// Waits for the answer.
+  virtual bool all_finite(const Real* values, Index count) const = 0;
+  /// values *= factor, in the accumulator.
+  virtual void scale(Real* values, Index count, Real factor) const = 0;
+  /// running_statistics.hpp, for one layer.
+  virtual void running_statistics(const Real* mean, const Real* variance, Real unbiased, Real* running_mean,
+                                  Real* running_variance, Index channels) const = 0;
+};
+
+/// `device` must outlive them.
+template <class F>
+std::unique_ptr<DeviceUpdates<F>> make_device_updates(Device& device);
+/// The same for a device of make_cuda_device(): defined by device_updates.cu or no_cuda.cpp.
+template <class F>
+std::unique_ptr<DeviceUpdates<F>> make_cuda_updates(Device& device);
+
+}  // namespace gradzone

@@ -1,0 +1,99 @@
+// HostSite: a training's numbers in the memory of this process, and what a step does to them beside the
+// network's passes. DeviceSite (device_site.hpp) is the same on a device.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "gradzone/eval/network.hpp"
+#include "gradzone/eval/non_finite.hpp"
+#include "gradzone/kernels/cuda/device.hpp"
+#include "gradzone/kernels/layout.hpp"
+#include "gradzone/kernels/reshape.hpp"
+#include "gradzone/train/amp16.hpp"
+#include "gradzone/train/loss_scaler.hpp"
+#include "gradzone/train/mix.hpp"
+#include "gradzone/train/optimiser.hpp"
+#include "gradzone/train/running_statistics.hpp"
+
+namespace gradzone {
+
+/// x = the images in the kernels' layout, rounded to F, in the memory it has.
+template <class F>
+void load_images(const Tensor<float>& images, Tensor<typename F::Real>& x) {
+  const Index count = images.dim(0), channels = images.dim(1);
+  reshape(x, channels_last(count, {images.shape.begin() + 1, images.shape.end()}));
+  transpose_images(images.data.data(), x.data.data(), count, channels, images.size() / count / channels,
+                   [](float v) { return F::store(static_cast<typename F::Real>(v)); });
+}
+
+template <class Mix>
+class HostSite {
+ public:
+  using F = typename Mix::Computed;
+  using Kept = typename Mix::Kept;
+  using Real = typename F::Real;
+  using Memory = HostMemory;
+  using T = Tensor<Real>;
+
+  /// `graph` must outlive the site.
+  HostSite(const Graph& graph, const OptimiserOptions& options) : graph_(graph), optimiser_(options, graph) {}
+
+  static std::unique_ptr<Kernels<F>> kernels() {
+    return kernels_of<Mix>([](auto f) { return make_cpu_kernels<typename decltype(f)::type>(Order::chain); });
+  }
+
+  const std::vector<T>& parameters() const { return parameters_; }
+  void set_parameters(std::vector<T> parameters) {
+    parameters_ = std::move(parameters);
+    prepare_weights();
+  }
+  /// What the networks read.
+  const std::vector<T>& weights() const { return Mix::mixed ? rounded_ : parameters_; }
+
+  /// Names, state and steps; after changes to it, optimiser_changed().
+  Optimiser<Kept>& optimiser() { return optimiser_; }
+  void optimiser_changed() {}
+
+  /// Runs a part of a step; a device may play it back (Device::run).
+  template <class Work>
+  void run(Recording&, const Work& work) {
+    work();
+  }
+
+  void load(const Tensor<float>& images, T& x) { load_images<F>(images, x); }
+  const T& on_host(const T& t) const { return t; }
+  std::string non_finite_layer(const Activations<F>& activations, double loss,
+                               const Gradients<F>& gradients) const {
+    return gradzone::non_finite_layer(graph_, activations, loss, gradients);
+  }
+
+  /// Before the first backward pass.
+  void prepare(Gradients<F>&) {}
+  void scale_and_round(T& logits_gradient, float scale) { gradzone::scale_and_round(logits_gradient, scale); }
+  /// Divides by the scale of amp16; whether all gradients were finite.
+  bool unscale(Gradients<F>& gradients, float scale) {
+    if constexpr (Mix::mixed) return gradzone::unscale(gradients.parameters, scale);
+    return std::ranges::all_of(gradients.parameters, all_finite<Real>);
+  }
+  void step(const Gradients<F>& gradients, double rate) {
+    optimiser_.step(parameters_, gradients.parameters, rate);
+  }
+  /// After a forward pass, and after the step that may have followed it.
+  void finish(const Activations<F>& activations) {
+    update_running_statistics<Kept>(graph_, activations, parameters_);
+    prepare_weights();
+  }
+
+ private:
+  void prepare_weights() {
+    if constexpr (Mix::mixed) round_weights(graph_, parameters_, rounded_);
+  }
+
+  const Graph& graph_;
+  Optimiser<Kept> optimiser_;
+  std::vector<T> parameters_, rounded_;
+};
+
+}  // namespace gradzone

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Everything that needs a card, in one call of a few minutes: agreement with the CPU bit by bit, trainings with the
+# same bytes, times beside the peak and beside PyTorch, compute-sanitizer. Packed by pack.sh:
+#   PACK/run.sh [FOLDER FOR LOGS]
+set -u
+pack=$(cd "$(dirname "$0")" && pwd)
+out=${1:-${OUT:-$pack/out}}
+mkdir -p "$out"
+export LD_LIBRARY_PATH=$pack/lib
+began=$SECONDS
+section() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - began)); }
+
+section "machine"
+nvidia-smi --query-gpu=name,driver_version,clocks.max.sm,memory.total --format=csv,noheader
+nproc
+"$pack/gradzone" --version || exit 1
+
+section "agreement, bit by bit"
+timeout 170 "$pack/agree_tests" --gtest_brief=1 \
+  --gtest_filter='*Agreement/*:Device*:Divisor*' > "$out/agree.log" 2>&1
+echo "exit code $?"
+grep -cE 'NVIDIA' "$out/agree.log" || true # traces of failures on the card
+tail -15 "$out/agree.log"
+
+section "trainings on the card and on the CPU"
+train=(train --net lenet5 --data glyphs:2000 --format fp64,fp32,fp16,bf16,amp16 --beta 0,1000 --form composed,direct
+       --epochs 1 --batch 96 --lr 0.05 --quiet)
+timeout 60 "$pack/gradzone" "${train[@]}" --device cuda --out "$out/cuda" || echo "FAILED on the card"
+timeout 60 "$pack/gradzone" "${train[@]}" --threads 0 --out "$out/cpu" || echo "FAILED on the CPU"
+same=0 different=0
+for file in "$out"/cpu/*.safetensors "$out"/cpu/trace.csv; do
+  if cmp -s "$file" "$out/cuda/$(basename "$file")"; then same=$((same + 1)); else different=$((different + 1)); fi
+done
+echo "files with the same bytes: $same, different: $different"
+rm -rf "$out/cuda" "$out/cpu"
+
+section "steps of 128 images"
+for step in "vgg11 fp32" "vgg11 fp16" "vgg11 amp16" "vgg11 fp64" "resnet18-bn fp32" "resnet18-bn fp16" "lenet5 fp32" \
+            "lenet5 fp16"; do
+  read -r net format <<< "$step"
+  timeout 40 "$pack/gradzone" bench step --net "$net" --format "$format" --batch 128 --points 40 --device cuda \
+    --threads 0 --quiet --json "$out/step-$net-$format.json" || echo "FAILED $step"
+done
+for net in vgg11 resnet18-bn lenet5; do
+  env -u LD_LIBRARY_PATH timeout 40 python3 "$pack/peer_pytorch.py" --net "$net" --device cuda --steps 40 \
+    > "$out/torch-$net.json" || echo "FAILED torch $net"
+done
+python3 "$pack/table.py" steps "$out"
+
+section "time by kernel"
+for net in vgg11 resnet18-bn; do
+  timeout 60 ncu --clock-control none --metrics gpu__time_duration.sum --csv "$pack/gradzone" bench step --net $net \
+    --batch 128 --points 1 --device cuda --quiet > "$out/ncu-$net.csv" 2> "$out/ncu-$net.log" ||
+    tail -3 "$out/ncu-$net.log"
+  python3 "$pack/table.py" kernels "$out/ncu-$net.csv"
+done
+
+section "compute-sanitizer"
+for tool in memcheck racecheck synccheck initcheck; do
+  timeout 60 compute-sanitizer --tool $tool --error-exitcode 9 "$pack/agree_tests" --gtest_brief=1 \
+    --gtest_filter='DeviceAgreement/fp32.*:DeviceTrainer.trains_as_the_cpu_in_every_format' \
+    > "$out/$tool.log" 2>&1
+  echo "$tool: exit code $?, $(grep -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$out/$tool.log" | tail -1)"
+done
+section "done"
