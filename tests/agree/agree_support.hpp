@@ -124,6 +124,7 @@ void on_every_machine(const Body& body, Order order = Order::chain) {
   }
   hwy::SetSupportedTargetsForTest(0);
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  if (order != Order::chain) return;  // the only one that devices have
   on_every_device([&](Device& device) { body(DeviceAdaptor<F>(device)); });
 }
 
