@@ -11,5 +11,5 @@ data=$1 out=$2 here=$(cd "$(dirname "$0")" && pwd)
 shift 2
 
 gradzone train --net vgg11 --data "$data" --augment crop-flip --optimiser sgd --format fp16,fp32 --beta 0,1000,1e4 \
-  --form direct,composed --lr paper:cifar10 --epochs 200 --stop-after "${EPOCHS:-10}" --runs "${RUNS:-1}" --out "$out" "$@"
+  --form direct,composed --lr paper:cifar10 --epochs 200 --stop-after "${EPOCHS:-8}" --runs "${RUNS:-1}" --out "$out" "$@"
 gradzone report "$out" --published "$here/published.csv"
