@@ -22,9 +22,9 @@ void expect_usage_of(const std::vector<std::string>& arguments, const std::vecto
 
 TEST_F(CliUsage, EverySubCommandExplainsItselfWithExamples) {
   const std::vector<std::vector<std::string>> commands{
-      {},         {"audit"},   {"train"},         {"search-lr"},         {"drift"},
-      {"demo"},   {"inspect"}, {"data"},          {"data", "list"},      {"data", "verify"},
-      {"report"}, {"bench"},   {"bench", "step"}, {"bench", "reference"}};
+      {},         {"audit"},   {"train"},         {"search-lr"},          {"drift"},
+      {"demo"},   {"inspect"}, {"data"},          {"data", "list"},       {"data", "verify"},
+      {"report"}, {"bench"},   {"bench", "step"}, {"bench", "reference"}, {"volume"}};
   for (std::vector<std::string> command : commands) {
     std::string name = "gradzone";
     for (const std::string& word : command) name += " " + word;
