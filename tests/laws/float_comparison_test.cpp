@@ -74,6 +74,16 @@ bool on_kink(const Graph& graph, const LayerBranches& layer, const std::vector<C
   return false;
 }
 
+/// The largest difference of two entries.
+double distance(const Tensor<double>& a, const Tensor<double>& b) {
+  double largest = 0;
+  for (Index i = 0; i < a.size(); ++i) {
+    const double d = std::abs(a[i] - b[i]);
+    largest = std::isnan(d) ? std::numeric_limits<double>::infinity() : std::max(largest, d);
+  }
+  return largest;
+}
+
 /// The largest difference in the first trainable tensor, and whether the first run is on a kink.
 std::pair<double, bool> facts(const RandomNet& net, Order order, const MiniBatch& batch) {
   const Graph graph = net.graph.with_scalars_of(net.format);
@@ -82,15 +92,14 @@ std::pair<double, bool> facts(const RandomNet& net, Order order, const MiniBatch
   for (const Choice& c : net.choices) choices.push_back(round_to_scalars(c, net.format));
   std::vector<FloatRun> runs;
   for (const Choice& c : choices) runs.push_back(floats->run(batch, c, net.form));
-  std::size_t first = 0;
-  while (first + 1 < graph.parameters().size() && !graph.parameters()[first].trainable) ++first;
+  const auto first =
+      std::ranges::find_if(graph.parameters(), [](const auto& spec) { return spec.trainable; });
   double largest = 0;
-  for (const FloatRun& a : runs)
-    for (const FloatRun& b : runs)
-      for (std::size_t i = 0; i < a.gradient[first].data.size(); ++i) {
-        const double d = std::abs(a.gradient[first].data[i] - b.gradient[first].data[i]);
-        largest = std::isnan(d) ? std::numeric_limits<double>::infinity() : std::max(largest, d);
-      }
+  if (first != graph.parameters().end()) {
+    const auto at = static_cast<std::size_t>(first - graph.parameters().begin());
+    for (const FloatRun& a : runs)
+      for (const FloatRun& b : runs) largest = std::max(largest, distance(a.gradient[at], b.gradient[at]));
+  }
   const bool kink = std::ranges::any_of(
       runs[0].branches, [&](const LayerBranches& layer) { return on_kink(graph, layer, choices, net.form); });
   return {largest, kink};
@@ -98,7 +107,7 @@ std::pair<double, bool> facts(const RandomNet& net, Order order, const MiniBatch
 
 TEST(FloatComparison, SaysWhatTheAuditorSaysOfTheFloats) {
   int kinks = 0, smooth = 0, different = 0;
-  for (int seed = 0; seed < scaled(400); ++seed) {
+  for (int seed = 0; seed < scaled(2000); ++seed) {
     const RandomNet net = random_net(static_cast<std::uint64_t>(seed));
     const Order order = all_orders[static_cast<std::size_t>(seed) % all_orders.size()];
     SCOPED_TRACE(net.describe() + " " + std::string(name(order)));
@@ -124,9 +133,9 @@ TEST(FloatComparison, SaysWhatTheAuditorSaysOfTheFloats) {
     EXPECT_EQ(compared[2].difference.l1, compared[0].difference.l1);
     if (testing::Test::HasFailure()) break;
   }
-  EXPECT_GT(kinks, scaled(100));
-  EXPECT_GT(smooth, scaled(50));
-  EXPECT_GT(different, scaled(50));
+  EXPECT_GT(kinks, scaled(500));
+  EXPECT_GT(smooth, scaled(250));
+  EXPECT_GT(different, scaled(250));
 }
 
 }  // namespace

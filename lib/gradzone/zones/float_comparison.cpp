@@ -114,13 +114,12 @@ template <class F>
 ComparedBatch FloatComparison<F>::compare(const T& x, const std::vector<int>& labels) {
   ComparedBatch out;
   forward(x, choices_[0]);
-  const T& output = activations_.values.back();
   out.on_kink = on_kink();
-  out.predicted = argmax_of_first(output);
+  out.predicted = argmax_of_first(activations_.values.back());
   // Away from the kinks at which the choices differ they are the same program on the same numbers, so their
-  // gradients are equal, bit for bit: no backward pass is needed to know that. Where a logit is not finite
+  // gradients are equal, bit for bit: no backward pass is needed to know that. Where a value is not finite
   // the gradients are compared all the same, as NaN differs from NaN.
-  if (one_forward_ && !out.on_kink && all_finite(output)) return out;
+  if (one_forward_ && !out.on_kink && std::ranges::all_of(activations_.values, all_finite<Real>)) return out;
   std::vector<const std::vector<T>*> gradients;
   for (std::size_t s = 0; s < choices_.size(); ++s) {
     if (s > 0 && !one_forward_) forward(x, choices_[s]);
