@@ -84,7 +84,7 @@ void run(const VolumeText& text, const Common& common) {
   report_skipped(volume.data(), common.quiet);
   VolumeResults results;
   {
-    ProgressLine progress("volume", "mini-batch", common.quiet);
+    ProgressLine progress("volume", "point", common.quiet);
     results = volume.run(text.out, common.threads, volume_watch(progress, common.stop));
   }
   if (common.json) {

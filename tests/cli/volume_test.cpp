@@ -15,10 +15,9 @@ class CliVolume : public CliTest {
  protected:
   /// Two formats of six passes.
   Options options(const Options& changes = {}) const {
-    Options all{{"--net", "lenet5"}, {"--data", "glyphs:90"}, {"--batch", "20"},
-                {"--inits", "6"},    {"--format", "fp32"},    {"--order", "chain,bias-first"},
-                {"--certify", "2"},  {"--threads", "2"},      {"--out", out().string()},
-                {"--quiet", ""}};
+    Options all{{"--net", "lenet5"}, {"--data", "glyphs:90"},   {"--batch", "20"},
+                {"--inits", "6"},    {"--format", "fp32,fp16"}, {"--certify", "2"},
+                {"--threads", "2"},  {"--out", out().string()}, {"--quiet", ""}};
     for (const auto& [name, value] : changes) all[name] = value;
     std::erase_if(all, [](const auto& option) { return option.second == absent; });
     return all;
@@ -45,7 +44,8 @@ TEST_F(CliVolume, KilledAtAnyMomentItEndsWithTheSameBytes) {
 }
 
 TEST_F(CliVolume, InterruptedItSaysSoAndContinues) {
-  const Options large{{"--data", "glyphs:2000"}, {"--inits", "20"}, {"--certify", "none"}};
+  const Options large{
+      {"--data", "glyphs:2000"}, {"--inits", "20"}, {"--format", "fp32"}, {"--certify", "none"}};
   Process process(command_line("volume", options(large)));
   while (!fs::exists(out() / "volume.json") && !process.ended_within(milliseconds(5))) continue;
   if (!process.ended_within(milliseconds(100))) {
@@ -61,12 +61,15 @@ TEST_F(CliVolume, InterruptedItSaysSoAndContinues) {
 }
 
 TEST_F(CliVolume, TheTableAndTheSummarySayWhatWasCertified) {
-  const Outcome outcome = volume({{"--quiet", absent}});
+  const Options crossed{{"--format", "fp32"}, {"--order", "chain,bias-first"}, {"--quiet", absent}};
+  const Outcome outcome = volume(crossed);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   for (const char* text : {"fp32/chain: 6 initialisations, 30 mini-batches", "fp32/bias-first", "hit (any)",
                            "certified: 12 of 30 mini-batches", "points.csv"})
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << '\n' << outcome.out;
-  const Outcome json = volume({{"--json", ""}, {"--quiet", absent}});
+  Options as_json = crossed;
+  as_json["--json"] = "";
+  const Outcome json = volume(as_json);
   const auto summary = nlohmann::json::parse(json.out);
   const auto& chain = summary["formats"]["fp32/chain"];
   EXPECT_EQ(chain["certified"]["batches"]["count"], 12);
@@ -83,7 +86,7 @@ TEST_F(CliVolume, OtherOptionsAreRefusedMoreInitialisationsAreNot) {
       {{{"--hit", "first-layer"}}, {"hit (stored \"any\", now \"first-layer\")"}},
       {{{"--until-hit", ""}}, {"until_hit"}},
       {{{"--certify", "hits"}}, {"certify"}},
-      {{{"--order", "chain"}}, {"formats"}},
+      {{{"--order", "pairwise"}}, {"formats"}},
       {{{"--init", "he"}}, {"initialisation"}},
       {{{"--seed", "1"}}, {"seed (stored 0, now 1)"}}};
   for (const auto& [changes, named] : others) {
