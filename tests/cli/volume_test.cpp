@@ -102,6 +102,19 @@ TEST_F(CliVolume, OtherOptionsAreRefusedMoreInitialisationsAreNot) {
   EXPECT_EQ(volume({{"--inits", "3"}}).exit_code, 0);
 }
 
+TEST_F(CliVolume, OtherStudiesInTheFolderAreLeftAlone) {
+  ASSERT_EQ(audit().exit_code, 0);
+  const Contents before = contents_of(out());
+  const Outcome outcome = volume();
+  EXPECT_EQ(outcome.exit_code, 2);
+  expect_one_line(outcome.err, {out().string(), "another study", "--out"});
+  expect_same(contents_of(out()), before);
+  ASSERT_EQ(volume({{"--out", path("volume").string()}, {"--inits", "1"}}).exit_code, 0);
+  const Outcome report = run({"report", path("volume").string()});
+  EXPECT_EQ(report.exit_code, 2);
+  expect_one_line(report.err, {"volume", "summary.json"});
+}
+
 TEST_F(CliVolume, DamagedTablesAreNamedAndKept) {
   ASSERT_EQ(volume().exit_code, 0);
   const auto expect_named = [&](const fs::path& file, const Bytes& bytes, const std::string& what) {

@@ -225,6 +225,18 @@ class LoadedVolume::Runner {
 
 namespace {
 
+constexpr const char* configuration_file = "volume.json";
+
+/// Tables of the same names are not overwritten.
+void refuse_others(const std::filesystem::path& folder) {
+  if (is_volume(folder)) return;
+  for (const char* table : {"points.csv", "volume.csv", "summary.json", "times.csv"}) {
+    if (!std::filesystem::exists(folder / table)) continue;
+    throw UsageError(
+        fmt::format("{}: holds {} of another study: give another --out", folder.string(), table));
+  }
+}
+
 void refuse_fewer(const VolumeStudy& study, const VolumeTables& tables) {
   for (std::size_t f = 0; f < study.formats.size(); ++f) {
     if (tables.count_from(f, study.inits) == 0) continue;
@@ -236,12 +248,18 @@ void refuse_fewer(const VolumeStudy& study, const VolumeTables& tables) {
 
 }  // namespace
 
+bool is_volume(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / configuration_file);
+}
+
 VolumeResults LoadedVolume::run(const std::filesystem::path& folder, int threads,
                                 const VolumeWatch& watch) const {
   VolumeResults results{configuration(), study_.command(), study_.inits, study_.hit, {}, {}};
   create_writable_folder(folder);
   const FolderLock lock(folder);
-  VolumeTables tables(folder, study_.formats, continues_study(folder / "volume.json", results.configuration));
+  refuse_others(folder);
+  VolumeTables tables(folder, study_.formats,
+                      continues_study(folder / configuration_file, results.configuration));
   refuse_fewer(study_, tables);
   Runner runner(*this, tables, watch);
   on_threads(threads, [&] {

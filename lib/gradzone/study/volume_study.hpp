@@ -98,4 +98,7 @@ class LoadedVolume {
   Index batches_ = 0;
 };
 
+/// Whether a folder holds a volume study (volume.json).
+bool is_volume(const std::filesystem::path& folder);
+
 }  // namespace gradzone
