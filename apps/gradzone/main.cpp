@@ -106,6 +106,7 @@ int run(int argc, char** argv) {
   ExitCode exit_code = ExitCode::done;
   add_demo(app, common, exit_code);
   add_audit(app, common, exit_code);
+  add_volume(app, common, exit_code);
   add_train(app, common, exit_code);
   add_search_lr(app, common, exit_code);
   add_drift(app, common, exit_code);

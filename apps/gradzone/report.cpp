@@ -7,6 +7,7 @@
 #include "gradzone/base/file.hpp"
 #include "gradzone/io/results.hpp"
 #include "gradzone/report/html.hpp"
+#include "gradzone/study/volume_study.hpp"
 #include "terminal.hpp"
 
 namespace gradzone::app {
@@ -65,6 +66,11 @@ void add_report(CLI::App& app, Common& common, ExitCode& exit_code) {
     for (const std::string& folder : *folders) {
       if (is_training(folder)) {
         report_training(folder, published, common);
+      } else if (is_volume(folder)) {
+        throw UsageError(
+            fmt::format("{}: a volume study has no page: its summary.json and volume.csv have "
+                        "the figures",
+                        folder));
       } else if (!published_file->empty()) {
         throw UsageError(fmt::format("--published: {} holds no training, which it compares", folder));
       } else {

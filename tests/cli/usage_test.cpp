@@ -24,7 +24,8 @@ TEST_F(CliUsage, EverySubCommandExplainsItselfWithExamples) {
   const std::vector<std::vector<std::string>> commands{
       {},         {"audit"},   {"train"}, {"search-lr"},     {"drift"},
       {"demo"},   {"inspect"}, {"data"},  {"data", "list"},  {"data", "verify"},
-      {"report"}, {"forms"},   {"bench"}, {"bench", "step"}, {"bench", "reference"}};
+      {"report"}, {"forms"},   {"bench"}, {"bench", "step"}, {"bench", "reference"},
+      {"volume"}};
   for (std::vector<std::string> command : commands) {
     std::string name = "gradzone";
     for (const std::string& word : command) name += " " + word;

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 
 #include "gradzone/base/error.hpp"
@@ -54,6 +55,24 @@ TEST(LoadMnist, PairsImagesWithLabels) {
   EXPECT_EQ(data.image_shape(), (Shape{1, 2, 2}));
   EXPECT_EQ(data.label(0), 7);
   EXPECT_EQ(data.pixels(1)[3], 'p');
+}
+
+TEST(LoadMnist, TransformsAsEachPaper) {
+  const Folder folder;
+  folder.write("train-images-idx3-ubyte", images(1));
+  folder.write("train-labels-idx1-ubyte", labels("\x01"));
+  const Index first = 0;
+  const auto pixel = [&](const std::string& options) {
+    return load_dataset("mnist:" + folder.path().string() + options, "train", 0)
+        .batch(std::span(&first, 1))
+        .x[0];
+  };
+  const float unit = 'p' / 255.0f;
+  EXPECT_EQ(pixel(""), (unit - 0.5f) / 0.5f);
+  EXPECT_EQ(pixel(",norm=symmetric"), pixel(""));
+  EXPECT_EQ(pixel(",norm=unit"), unit);
+  EXPECT_THROW(pixel(",norm=imagenet"), UsageError);
+  EXPECT_THROW(pixel(",size=28"), UsageError);
 }
 
 TEST(LoadMnist, SaysWhichFileIsMissingOrWrong) {

@@ -62,11 +62,11 @@ class Dataset {
 
 /// What specifications of data sets look like, for people.
 inline constexpr std::string_view dataset_syntax =
-    "mnist:DIR, cifar10:PATH, cifar100:PATH, svhn:PATH[,train=extra], "
+    "mnist:DIR[,norm=unit], cifar10:PATH, cifar100:PATH, svhn:PATH[,train=extra], "
     "folder:DIR[,size=224][,norm=imagenet], npy:DIR[,classes=10], glyphs[:COUNT], glyphs32[:COUNT]";
 
 /// Reads the split "train" or "test" of
-///   mnist:DIR               data/mnist.hpp
+///   mnist:DIR               data/mnist.hpp; ",norm=unit" gives x/255 instead of (x/255 - 0.5)/0.5
 ///   cifar10:PATH, cifar100:PATH  data/cifar.hpp
 ///   svhn:PATH               data/svhn.hpp; with ",train=extra" the extra images are the training split
 ///   folder:DIR              data/image_folder.hpp; ",size=N" scales to N x N (224), ",norm=NAME" is

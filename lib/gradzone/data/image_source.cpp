@@ -26,6 +26,11 @@ const PixelTransform& symmetric_unit_transform() {
   return table;
 }
 
+const PixelTransform& unit_transform() {
+  static const PixelTransform table = normalising_transform(0, 1);
+  return table;
+}
+
 std::vector<PixelTransform> normalising_transforms(std::span<const float> mean,
                                                    std::span<const float> deviation) {
   std::vector<PixelTransform> out;

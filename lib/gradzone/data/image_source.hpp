@@ -17,6 +17,8 @@ using PixelTransform = std::array<float, 256>;
 
 /// x/255, then (x - 0.5)/0.5, each operation rounded to binary32: MNIST's transform in boustany2024.
 const PixelTransform& symmetric_unit_transform();
+/// x/255, rounded to binary32: bertoin2021's transform of MNIST.
+const PixelTransform& unit_transform();
 
 /// x/255, then (x - mean)/deviation of each channel, each operation rounded to binary32.
 std::vector<PixelTransform> normalising_transforms(std::span<const float> mean,

@@ -75,6 +75,13 @@ Dataset load_svhn_split(Spec& spec, std::string_view split) {
   return load_svhn(spec.place(), split == "train" ? train : split);
 }
 
+Dataset load_mnist_split(Spec& spec, std::string_view split) {
+  const std::string_view norm = spec.option("norm", "symmetric");
+  if (norm != "symmetric" && norm != "unit") spec.fail("norm is symmetric or unit");
+  spec.expect_no_more_options();
+  return load_mnist(spec.place(), split, norm == "unit" ? unit_transform() : symmetric_unit_transform());
+}
+
 Dataset load_folder_split(Spec& spec, std::string_view split, OnBadImage on_bad_image) {
   ImageFolderOptions options;
   options.size = spec.number("size", spec.option("size", "224"), largest_folder_size);
@@ -109,10 +116,10 @@ Dataset load_dataset(std::string_view text, std::string_view split, std::uint64_
     if (spec.kind() == "svhn") return load_svhn_split(spec, split);
     if (spec.kind() == "folder") return load_folder_split(spec, split, on_bad_image);
     if (spec.kind() == "npy") return load_npy_split(spec, split);
-    const bool is_mnist = spec.kind() == "mnist", is_cifar10 = spec.kind() == "cifar10";
-    if (is_mnist || is_cifar10 || spec.kind() == "cifar100") {
+    if (spec.kind() == "mnist") return load_mnist_split(spec, split);
+    const bool is_cifar10 = spec.kind() == "cifar10";
+    if (is_cifar10 || spec.kind() == "cifar100") {
       spec.expect_no_more_options();
-      if (is_mnist) return load_mnist(spec.place(), split);
       return load_cifar(is_cifar10 ? Cifar::cifar10 : Cifar::cifar100, spec.place(), split);
     }
   }

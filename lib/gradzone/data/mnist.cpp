@@ -39,7 +39,8 @@ std::filesystem::path find_plain_or_gzip(const std::filesystem::path& folder, st
   return {};
 }
 
-Dataset load_mnist(const std::filesystem::path& folder, std::string_view split) {
+Dataset load_mnist(const std::filesystem::path& folder, std::string_view split,
+                   const PixelTransform& transform) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
     throw InputError(
@@ -56,8 +57,7 @@ Dataset load_mnist(const std::filesystem::path& folder, std::string_view split) 
   }
   if (images.values.empty()) throw InputError(fmt::format("{}: there are no images", images_path.string()));
   return Dataset(fmt::format("mnist {}", split), {1, images.shape[1], images.shape[2]}, digits,
-                 std::move(images.values), {labels.values.begin(), labels.values.end()},
-                 symmetric_unit_transform());
+                 std::move(images.values), {labels.values.begin(), labels.values.end()}, transform);
 }
 
 }  // namespace gradzone

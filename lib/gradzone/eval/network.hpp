@@ -57,7 +57,9 @@ class Network {
   /// The loss and its gradient with respect to the output node.
   Real loss(const T& output, const std::vector<int>& labels, T* gradient) const;
 
-  /// Backward pass from dL/d(output), after a forward pass with the same choice and `keep`.
+  /// Backward pass from dL/d(output), after a forward pass with the same choice and `keep`. After one that
+  /// kept the outputs `keep` may be either and, where the forward run does not depend on it (the direct
+  /// form), the choice any.
   void backward(const std::vector<T>& parameters, const Activations<F, Memory>& activations,
                 const T& output_gradient, const Choice& choice, Form form, Keep keep,
                 Gradients<F, Memory>& gradients) const;

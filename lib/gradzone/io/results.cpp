@@ -9,6 +9,8 @@
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/io/assembly.hpp"
+#include "gradzone/io/cells.hpp"
+#include "gradzone/io/census_json.hpp"
 #include "gradzone/io/columns.hpp"
 #include "gradzone/io/configuration.hpp"
 #include "gradzone/io/csv.hpp"
@@ -29,39 +31,11 @@ std::string table_csv(EachRow each_row) {
   visit_columns(names, [&](const char* column, const auto&) { csv.cell(column); });
   csv.end_row();
   each_row([&](const Record& record) {
-    visit_columns(record, [&](const char*, const auto& value) {
-      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(value)>, Zone>) {
-        csv.cell(name(value));
-      } else {
-        csv.cell(value);
-      }
-    });
+    visit_columns(record, [&](const char*, const auto& value) { write_cell(csv, value); });
     csv.end_row();
   });
   return csv.take();
 }
-
-/// Reads one cell into the member it belongs to.
-struct CellReader {
-  const CsvReader& csv;
-
-  void read(std::size_t column, std::string& v) const { v = csv.text(column); }
-  void read(std::size_t column, double& v) const { v = csv.number(column); }
-  void read(std::size_t column, bool& v) const { v = csv.truth(column); }
-  void read(std::size_t column, Index& v) const { v = csv.integer(column); }
-  void read(std::size_t column, int& v) const {
-    const Index value = csv.integer(column);
-    v = static_cast<int>(value);
-    if (v != value) csv.reject(column, "too large");
-  }
-  void read(std::size_t column, Zone& v) const {
-    try {
-      v = parse_zone(csv.text(column));
-    } catch (const UsageError&) {
-      csv.reject(column, "not a zone");
-    }
-  }
-};
 
 template <class Record>
 std::vector<Record> read_table(std::string_view text, const std::string& where) {
@@ -73,32 +47,9 @@ std::vector<Record> read_table(std::string_view text, const std::string& where) 
   while (csv.next_row()) {
     auto column = columns.begin();
     visit_columns(records.emplace_back(),
-                  [&](const char*, auto& value) { CellReader{csv}.read(*column++, value); });
+                  [&](const char*, auto& value) { read_cell(csv, *column++, value); });
   }
   return records;
-}
-
-Json census_json(const Census& census) {
-  Json zones = Json::object();
-  for (const Zone zone : all_zones) {
-    const Frequency& frequency = census.zone(zone);
-    zones[name(zone)] = {{"count", frequency.count},
-                         {"share", frequency.share},
-                         {"ci95", {frequency.ci95.low, frequency.ci95.high}}};
-  }
-  Json json;
-  json["points"] = census.points;
-  json["zones"] = std::move(zones);
-  json["causes"] = census.causes;
-  json["cause_layers"] = census.cause_layers;
-  json["proofs"] = census.proofs;
-  json["branches"] = {{"filter", census.stages.filter},       {"structure", census.stages.structure},
-                      {"multiword", census.stages.multiword}, {"residue", census.stages.residue},
-                      {"exact", census.stages.exact},         {"mpfr", census.stages.mpfr},
-                      {"undecided", census.stages.undecided}};
-  json["bifurcations"] = {{"float_sees", census.bifurcations_seen},
-                          {"float_hides", census.bifurcations_hidden}};
-  return json;
 }
 
 /// The two entries of one threshold: in "thresholds" and in "confusion".

@@ -6,7 +6,6 @@
 #include <tbb/global_control.h>
 #include <tbb/task_arena.h>
 #include <tbb/version.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <boost/version.hpp>
@@ -21,6 +20,7 @@
 #include "gradzone/io/checkpoint.hpp"
 #include "gradzone/io/store.hpp"
 #include "gradzone/nets/nets.hpp"
+#include "gradzone/study/machine.hpp"
 #include "version.hpp"
 
 namespace gradzone {
@@ -68,10 +68,6 @@ std::int64_t bytes_of_point(const Graph& graph, const AuditStudy& s) {
   const std::int64_t certified = s.reference.work == Work::gradient ? choices * parameters * 40 : 0;
   return s.batch * activations * (16 + 24 * choices) + in_group * activations * 100 +
          choices * parameters * 16 + certified;
-}
-
-std::int64_t quarter_of_memory() {
-  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
 }
 
 }  // namespace

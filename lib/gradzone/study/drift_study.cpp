@@ -13,8 +13,9 @@
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/io/csv.hpp"
+#include "gradzone/study/continuation.hpp"
 #include "gradzone/study/learning_rate.hpp"
-#include "gradzone/study/training_session.hpp"
+#include "gradzone/study/machine.hpp"
 
 namespace gradzone {
 namespace {

@@ -11,6 +11,7 @@
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/base/random.hpp"
+#include "gradzone/study/machine.hpp"
 #include "gradzone/study/training_session.hpp"
 
 namespace gradzone {

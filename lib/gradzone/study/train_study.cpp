@@ -10,6 +10,7 @@
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/study/learning_rate.hpp"
+#include "gradzone/study/machine.hpp"
 #include "gradzone/study/training_session.hpp"
 
 namespace gradzone {

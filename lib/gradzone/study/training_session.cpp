@@ -1,7 +1,6 @@
 #include "gradzone/study/training_session.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -10,7 +9,8 @@
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/data/sha256.hpp"
-#include "gradzone/io/configuration.hpp"
+#include "gradzone/io/json.hpp"
+#include "gradzone/study/continuation.hpp"
 
 namespace gradzone {
 namespace {
@@ -30,23 +30,6 @@ std::string hash_of(const std::string& configuration) {
 }
 
 }  // namespace
-
-bool continues_study(const std::filesystem::path& file, const std::string& configuration) {
-  if (!std::filesystem::exists(file)) {
-    write_file_atomically(file, configuration);
-    return false;
-  }
-  const std::vector<std::byte> bytes = read_file(file, largest_json_file);
-  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const Json stored = parse_json(text, file.string());
-  if (!stored.is_object())
-    throw InputError(fmt::format("{}: not the configuration of a training", file.string()));
-  const auto found = differences(stored, Json::parse(configuration));
-  if (found.empty()) return true;
-  throw UsageError(
-      fmt::format("{}: holds work with other options: {}: give another --out, or the same options",
-                  file.string(), fmt::join(found, ", ")));
-}
 
 TrainingSession::TrainingSession(const std::filesystem::path& folder, const Plan& plan,
                                  const TrainWatch& watch)

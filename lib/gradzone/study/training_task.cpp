@@ -1,8 +1,6 @@
 #include "gradzone/study/training_task.hpp"
 
 #include <fmt/format.h>
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
 
 #include <nlohmann/json.hpp>
 
@@ -95,13 +93,6 @@ void check_stop_after(int stop_after, int epochs) {
   if (stop_after >= 0 && stop_after <= epochs) return;
   throw UsageError(
       fmt::format("--stop-after {}: the schedule has {} epochs; 0 is all of them", stop_after, epochs));
-}
-
-void on_threads(int threads, const std::function<void()>& work) {
-  const int width = threads > 0 ? threads : tbb::this_task_arena::max_concurrency();
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
-                                  static_cast<std::size_t>(width));
-  tbb::task_arena(width).execute(work);
 }
 
 }  // namespace gradzone

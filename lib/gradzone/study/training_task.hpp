@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 #include "gradzone/data/dataset.hpp"
@@ -51,8 +50,5 @@ struct LoadedTask {
 
 /// Throws UsageError unless it is a number of epochs of such a schedule, or 0.
 void check_stop_after(int stop_after, int epochs);
-
-/// Runs `work` on `threads` threads (0: all).
-void on_threads(int threads, const std::function<void()>& work);
 
 }  // namespace gradzone

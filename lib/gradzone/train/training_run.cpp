@@ -18,20 +18,20 @@ void check(const RunOptions& o) {
     throw UsageError(fmt::format("--lr {}: a learning rate is positive", o.learning_rate));
 }
 
-/// The fewest values that a batch norm takes the statistics of, for `images` images.
+}  // namespace
+
 void check_batch_norm(const Graph& graph, Index images, Index batch) {
   const Index last = images % batch == 0 ? batch : images % batch;
   for (const Node& node : graph.nodes()) {
     const auto* op = std::get_if<BatchNorm>(&node.op);
-    if (op == nullptr || last * element_count(node.shape) / op->channels > 1) continue;
+    if (op == nullptr || op->mode == BatchNorm::Mode::evaluation) continue;
+    if (last * element_count(node.shape) / op->channels > 1) continue;
     throw UsageError(
         fmt::format("--batch {}: the last mini-batch of {} images is a single one, of which the "
                     "batch norm {} has no variance; give another size",
                     batch, images, node.name));
   }
 }
-
-}  // namespace
 
 struct TrainingRun::Members {
   Members(const Graph& g, const Parameters& initial, const Dataset& train, const Dataset& test, RunOptions o)

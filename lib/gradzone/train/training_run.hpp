@@ -52,6 +52,10 @@ struct RunState {
   std::optional<NonFinite> non_finite;
 };
 
+/// Throws UsageError if mini-batches of `images` images leave a batch norm in training mode a last one of a
+/// single value per channel.
+void check_batch_norm(const Graph& graph, Index images, Index batch);
+
 class TrainingRun {
  public:
   /// Data sets must outlive the run; the graph is copied. Throws UsageError for options out of range and data

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/exact/kink_rules.hpp"
 #include "gradzone/zones/branch_comparison.hpp"
+#include "gradzone/zones/float_difference.hpp"
 #include "gradzone/zones/gradient_error.hpp"
 
 namespace gradzone {
@@ -19,43 +19,10 @@ std::size_t tie_windows_kept(Work work) {
   return work == Work::gradient ? 200 : 20;
 }
 
-/// The norms of zones.md, sections 2 and 4, of the difference of two float gradients; infinite where an entry
-/// of either is not finite.
-struct FloatDifference {
-  double inf = 0, l1 = 0;            ///< over all entries together
-  double stat_inf = 0, stat_l1 = 0;  ///< sums over tensors of the tensor's norm
-};
-
-FloatDifference difference(const FloatRun& a, const FloatRun& b) {
-  FloatDifference out;
-  for (std::size_t p = 0; p < a.gradient.size(); ++p) {
-    double inf = 0, l1 = 0;
-    for (std::size_t i = 0; i < a.gradient[p].data.size(); ++i) {
-      double d = std::fabs(a.gradient[p].data[i] - b.gradient[p].data[i]);
-      if (std::isnan(d)) d = std::numeric_limits<double>::infinity();  // two infinities, or a NaN
-      inf = std::max(inf, d);
-      l1 += d;
-    }
-    out.inf = std::max(out.inf, inf);
-    out.stat_inf += inf;
-    out.stat_l1 += l1;
-  }
-  out.l1 = out.stat_l1;
-  return out;
-}
-
-/// The largest of each norm over all pairs of choices.
 FloatDifference largest_difference(const std::vector<FloatRun>& runs) {
-  FloatDifference out;
-  for (std::size_t s = 0; s + 1 < runs.size(); ++s)
-    for (std::size_t t = s + 1; t < runs.size(); ++t) {
-      const FloatDifference d = difference(runs[s], runs[t]);
-      out.inf = std::max(out.inf, d.inf);
-      out.l1 = std::max(out.l1, d.l1);
-      out.stat_inf = std::max(out.stat_inf, d.stat_inf);
-      out.stat_l1 = std::max(out.stat_l1, d.stat_l1);
-    }
-  return out;
+  std::vector<const std::vector<Tensor<double>>*> gradients;
+  for (const FloatRun& run : runs) gradients.push_back(&run.gradient);
+  return largest_difference<double>(gradients);
 }
 
 std::string first_non_finite_layer(const std::vector<FloatRun>& runs) {

@@ -33,6 +33,11 @@ Interval clopper_pearson_95(Index k, Index n) {
   return interval;
 }
 
+Frequency frequency(Index count, Index of) {
+  return {count, of > 0 ? static_cast<double>(count) / static_cast<double>(of) : 0.0,
+          clopper_pearson_95(count, of)};
+}
+
 Census take_census(std::span<const PointRecord> points) {
   Census census;
   census.points = static_cast<Index>(points.size());
@@ -48,10 +53,7 @@ Census take_census(std::span<const PointRecord> points) {
       ++(point.float_sees ? census.bifurcations_seen : census.bifurcations_hidden);
     }
   }
-  for (Frequency& zone : census.zones) {
-    if (!points.empty()) zone.share = static_cast<double>(zone.count) / static_cast<double>(census.points);
-    zone.ci95 = clopper_pearson_95(zone.count, census.points);
-  }
+  for (Frequency& zone : census.zones) zone = frequency(zone.count, census.points);
   return census;
 }
 

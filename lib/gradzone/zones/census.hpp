@@ -27,6 +27,7 @@ struct Frequency {
   double share = 0;
   Interval ci95;
 };
+Frequency frequency(Index count, Index of);
 
 /// The counts over a set of points. Where the points come from several formats they are not independent of
 /// each other, so the intervals describe one format only when the points do.

@@ -18,6 +18,9 @@ enum class Statistic { inf, l1 };
 const char* name(Statistic statistic);  ///< the column of points.csv: "stat_inf", "stat_l1"
 double value(const PointRecord& point, Statistic statistic);
 
+/// Every tau that boustany2024 uses with stat_inf, for whatever format.
+inline constexpr std::array published_taus{1e-3, 1e-6, 1e-7, 1e-15};
+
 struct Threshold {
   Statistic statistic = Statistic::inf;
   std::optional<double> tau;  ///< empty: it could not be estimated, `source` says why

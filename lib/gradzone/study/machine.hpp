@@ -1,0 +1,15 @@
+// What a study may take of the machine. Never changes a result.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+namespace gradzone {
+
+/// In bytes.
+std::int64_t quarter_of_memory();
+
+/// Runs `work` on `threads` threads (0: all).
+void on_threads(int threads, const std::function<void()>& work);
+
+}  // namespace gradzone
