@@ -8,7 +8,7 @@
 namespace gradzone {
 namespace {
 
-const FormBinade& binade(const FormLoss& loss, int exponent) {
+FormBinade binade(const FormLoss& loss, int exponent) {
   for (const FormBinade& b : loss.binades) {
     if (b.exponent == exponent) return b;
   }
@@ -16,24 +16,27 @@ const FormBinade& binade(const FormLoss& loss, int exponent) {
 }
 
 TEST(ComposedLoss, LooksAtEveryPositiveValueOfA16BitFormat) {
-  Index values = 0;
-  for (const FormBinade& b : composed_loss(FormatId::fp16, 10).binades) values += b.values;
-  EXPECT_EQ(values, 0x7BFF);  // finite positive bit patterns of binary16
-  values = 0;
-  for (const FormBinade& b : composed_loss(FormatId::bf16, 10).binades) values += b.values;
-  EXPECT_EQ(values, 0x7F7F);
+  const auto values = [](const FormLoss& loss) {
+    Index sum = 0;
+    for (const FormBinade& b : loss.binades) sum += b.values;
+    return sum;
+  };
+  EXPECT_EQ(values(composed_loss(FormatId::fp16, 10)), 0x7BFF);  // finite positive bit patterns of binary16
+  EXPECT_EQ(values(composed_loss(FormatId::bf16, 10)), 0x7F7F);
 }
 
 TEST(ComposedLoss, IsNothingForTheMinimalAndTheNativePool) {
   for (const double beta : {0.0, 1.0})
-    for (const FormatId format : all_formats)
-      for (const FormBinade& b : composed_loss(format, beta).binades) EXPECT_EQ(b.exact, b.values);
+    for (const FormatId format : all_formats) {
+      const FormLoss loss = composed_loss(format, beta);
+      for (const FormBinade& b : loss.binades) EXPECT_EQ(b.exact, b.values);
+    }
 }
 
 TEST(ComposedLoss, RoundsTheProductsOfBinary16) {
   // Between 1 and 1.5 the products lie between 512 and 2048, on grids of 1/2 and 1: 1 is exact, its neighbour
   // 1 + 2^-10 gives 1001 - 1000 = 1.
-  const FormBinade& one = binade(composed_loss(FormatId::fp16, 1000), 0);
+  const FormBinade one = binade(composed_loss(FormatId::fp16, 1000), 0);
   EXPECT_EQ(one.values, 1024);
   EXPECT_LT(one.exact, 16);
   EXPECT_EQ(one.non_finite, 0);
