@@ -63,11 +63,7 @@ void add_drift(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->capture_default_str();
   command->add_option("--form", text->form, "How hybrids are programmed: direct or composed")
       ->capture_default_str();
-  command
-      ->add_option("--lr", text->study.rate,
-                   "Learning rate: a number, paper (the published one), paper:DATA (that data set's) or "
-                   "from:FOLDER of search-lr")
-      ->required();
+  command->add_option("--lr", text->study.rate, rate_syntax)->required();
   command
       ->add_option("--stop-after", text->study.stop_after,
                    "Train only so many epochs of the schedule; 0 for all")

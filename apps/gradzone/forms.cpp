@@ -72,10 +72,8 @@ void add_forms(CLI::App& app, Common& common, ExitCode& exit_code) {
   command->add_flag("--json", common.json, "Print the table as JSON on standard output");
   command->add_flag("--quiet,-q", common.quiet, "No table");
   command->footer(
-      "All values of 16-bit formats, of wider ones one from each 4,096th of a binade. The table is over "
-      "normal numbers "
-      "whose\n"
-      "binade has finite results only.\n\n"
+      "All values of 16-bit formats, of wider ones one from each 4,096th of a binade. The table is over the\n"
+      "normal numbers whose binade has finite results only.\n\n"
       "Examples:\n  gradzone forms\n  gradzone forms --format fp16 --beta 1000,1e4 --csv forms.csv");
   command->callback([text, &common, &exit_code] {
     const std::vector<FormLoss> losses = losses_of(*text);

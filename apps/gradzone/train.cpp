@@ -55,11 +55,7 @@ void add_train(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->add_option("--form", text->form,
                    "How hybrids are programmed: direct, composed, or both, comma-separated")
       ->capture_default_str();
-  command
-      ->add_option("--lr", text->study.rate,
-                   "Learning rate: a number, paper (the published one; paper:cifar10 for that data set's), "
-                   "or from:FOLDER of search-lr")
-      ->required();
+  command->add_option("--lr", text->study.rate, rate_syntax)->required();
   command
       ->add_option("--stop-after", text->study.stop_after,
                    "Train only so many epochs of the schedule; 0 for all. May be raised later")

@@ -20,9 +20,14 @@ struct TrainingText {
   std::optional<std::string> augment;
 };
 
-/// Adds --net, --data, --test, --format, --optimiser and what belongs to it, --loss-scale,
-/// --schedule, --epochs, --batch,
-/// --augment, --init, --device and --seed.
+/// What --lr says of itself: the texts that learning_rate() takes.
+inline constexpr const char* rate_syntax =
+    "Learning rate: a number, paper (the published one), paper:DATA (that data set's) or from:FOLDER of "
+    "search-lr";
+
+/// Adds --net, --data, --test, --format, --optimiser and what belongs to it, --loss-scale, --schedule,
+/// --epochs,
+/// --batch, --augment, --init, --device and --seed.
 void add_training_options(CLI::App& command, TrainingText& text);
 
 /// What is left out is as in the paper: momentum 0.9 and weight decay 5e-4 for sgd, none for adam, 0.01 for

@@ -82,6 +82,11 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t 
   return bytes;
 }
 
+std::string read_text_file(const std::filesystem::path& path, std::size_t limit) {
+  const std::vector<std::byte> bytes = read_file(path, limit);
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 void create_writable_folder(const std::filesystem::path& folder) {
   if (folder.empty()) throw InputError("an empty name is not a folder that results can go to");
   std::error_code error;

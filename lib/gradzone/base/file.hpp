@@ -14,6 +14,9 @@ namespace gradzone {
 /// bytes.
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::size_t limit);
 
+/// The same as text.
+std::string read_text_file(const std::filesystem::path& path, std::size_t limit);
+
 /// Makes sure that there is such a folder and that files can be made in it, creating it and its parents where
 /// missing. Throws InputError if that cannot be, InterruptedError if the disk is full.
 void create_writable_folder(const std::filesystem::path& folder);

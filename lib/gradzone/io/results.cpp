@@ -81,16 +81,11 @@ void add_thresholds(Json& json, std::span<const PointRecord> points_of_one_forma
   json["confusion"] = std::move(confusions);
 }
 
-std::string read_text(const std::filesystem::path& path, std::size_t limit) {
-  const std::vector<std::byte> bytes = read_file(path, limit);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 AuditResults load_from_files(const std::filesystem::path& folder) {
   const auto path_of = [&](const char* file) { return folder / file; };
-  const auto text_of = [&](const char* file) { return read_text(path_of(file), largest_csv_file); };
+  const auto text_of = [&](const char* file) { return read_text_file(path_of(file), largest_csv_file); };
   const std::string summary = path_of("summary.json").string();
-  Json json = parse_json(read_text(summary, largest_json_file), summary);
+  Json json = parse_json(read_text_file(summary, largest_json_file), summary);
   if (!json.is_object()) throw InputError(fmt::format("{}: not the summary of an audit", summary));
   const Json configuration = json["configuration"];
   check_configuration(configuration, summary);

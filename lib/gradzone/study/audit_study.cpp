@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <gmp.h>
 #include <mpfr.h>
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
 #include <tbb/version.h>
 
 #include <atomic>
@@ -199,10 +197,7 @@ PointResult LoadedStudy::audit(const Auditors& auditors, Index point) const {
   }
   result.point.point = point;
   result.point.first = images[0];
-  constexpr std::size_t labels_shown = 8;
-  for (std::size_t i = 0; i < std::min(images.size(), labels_shown); ++i) {
-    result.point.label += fmt::format("{}{}", i ? " " : "", data_.label(images[i]));
-  }
+  result.point.label = first_labels(batch.labels);
   for (BranchRecord& record : result.branches) record.point = point;
   for (GradientRecord& record : result.gradients) record.point = point;
   const Shape& shape = data_.image_shape();
@@ -237,9 +232,7 @@ AuditResults LoadedStudy::run(const std::filesystem::path& folder, int threads, 
   const Index total = points_ * static_cast<Index>(study_.formats.size());
   std::atomic<Index> done = total - static_cast<Index>(pending.size());
   if (watch.progress) watch.progress(done, total);
-  const int width = threads > 0 ? threads : tbb::this_task_arena::max_concurrency();
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
-                                  static_cast<std::size_t>(width));
+  const int width = thread_count(threads);
   const auto audit_unit = [&](Index u) {
     if (watch.stop.stop_requested()) return;
     const Unit& unit = pending[static_cast<std::size_t>(u)];
@@ -251,7 +244,7 @@ AuditResults LoadedStudy::run(const std::filesystem::path& folder, int threads, 
   // Where points are too large to be in memory side by side, the threads share each of them.
   const bool side_by_side = bytes_of_point(graph_, study_) * width <= memory;
   const Index units = static_cast<Index>(pending.size());
-  tbb::task_arena(width).execute([&] {
+  on_threads(threads, [&] {
     if (side_by_side) return parallel_for(units, audit_unit);
     for (Index u = 0; u < units; ++u) audit_unit(u);
   });

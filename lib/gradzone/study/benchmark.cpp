@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <chrono>
@@ -18,6 +16,7 @@
 #include "gradzone/nets/initialise.hpp"
 #include "gradzone/nets/nets.hpp"
 #include "gradzone/study/audit_study.hpp"
+#include "gradzone/study/machine.hpp"
 
 namespace gradzone {
 namespace {
@@ -76,11 +75,8 @@ BenchTimes measure(const BenchOptions& options, const Watch& watch, Unit&& work)
   const bool open = options.repeats == 0;
   constexpr int fewest = 10;
   constexpr double warm_up = 0.2, enough = 1;
-  const int width = options.threads > 0 ? options.threads : tbb::this_task_arena::max_concurrency();
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
-                                  static_cast<std::size_t>(width));
   BenchTimes times;
-  tbb::task_arena(width).execute([&] {
+  on_threads(options.threads, [&] {
     using Clock = std::chrono::steady_clock;
     const auto start = Clock::now();
     const auto since = [](Clock::time_point t) {

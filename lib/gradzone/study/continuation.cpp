@@ -16,9 +16,7 @@ bool continues_study(const std::filesystem::path& file, const std::string& confi
     write_file_atomically(file, configuration);
     return false;
   }
-  const std::vector<std::byte> bytes = read_file(file, largest_json_file);
-  const std::string text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const Json stored = parse_json(text, file.string());
+  const Json stored = parse_json(read_text_file(file, largest_json_file), file.string());
   if (!stored.is_object())
     throw InputError(fmt::format("{}: not the configuration of a study", file.string()));
   const auto found = differences(stored, Json::parse(configuration));

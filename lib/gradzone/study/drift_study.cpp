@@ -169,9 +169,7 @@ class LoadedDrift::Walk {
       }
       runs_[n].restore(run_state(drift_.task_.graph, drift_.study_.format.kept, one, where));
     }
-    const std::vector<std::byte> bytes = read_file(table_file(), largest_table_file);
-    rows_ =
-        read_drift_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, table_file().string());
+    rows_ = read_drift_csv(table_text(table_file()), table_file().string());
     std::erase_if(rows_, [&](const DriftRow& row) { return row.step > first().all_steps(); });
   }
 

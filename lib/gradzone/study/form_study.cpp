@@ -7,6 +7,7 @@
 #include "gradzone/arith/formats.hpp"
 #include "gradzone/base/random.hpp"
 #include "gradzone/io/csv.hpp"
+#include "gradzone/kernels/kernels.hpp"
 
 namespace gradzone {
 namespace {
@@ -43,39 +44,42 @@ class Tally {
   std::vector<double> bits_;
 };
 
+/// The binade's values: all of them, or one from each of 2^12 equal parts, drawn so that the last bits are as
+/// they come and not the zeros of an even grid. [values, 1, 1, 1].
 template <class F>
-double composed(double beta, double m) {
-  using Real = typename F::Real;
-  const Real value = F::from_double(m), b = F::scalar(beta), rest = F::scalar(1 - beta);
-  return static_cast<double>(F::store(F::add(F::store(F::mul(b, value)), F::store(F::mul(rest, value)))));
-}
-
-/// Calls visit(m) for the binade's values: all of them, or one from each of 2^12 equal parts, drawn so that
-/// the last bits are as they come and not the zeros of an even grid.
-template <class F, class Visit>
-void for_each_value(int exponent, const Visit& visit) {
+Tensor<typename F::Real> values_of(int exponent) {
   constexpr int most = 12;
   const int subnormal = std::max(0, F::emin - exponent);  // bits that a subnormal lacks
   const int bits = F::precision - 1 - subnormal;          // of the significand, below the leading one
   const int drawn = std::max(0, bits - most);
   RandomStream random(0, "values of a binade", static_cast<std::uint64_t>(exponent - F::emin + F::precision));
   const std::uint64_t parts = std::uint64_t{1} << (bits - drawn), size = std::uint64_t{1} << drawn;
+  Tensor<typename F::Real> out({static_cast<Index>(parts), 1, 1, 1});
   for (std::uint64_t part = 0; part < parts; ++part) {
     const std::uint64_t significand = (parts + part) * size + random.below(size);
-    visit(std::ldexp(static_cast<double>(significand), exponent - bits));
+    const double value = std::ldexp(static_cast<double>(significand), exponent - bits);
+    out[static_cast<Index>(part)] = static_cast<typename F::Real>(value);
   }
+  return out;
 }
 
+/// The kernel itself is asked: a composed max pool of one entry.
 template <class F>
 FormLoss loss_of(double beta) {
+  const auto kernels = make_reference_kernels<F>(Order::chain);
+  const MaxPool2d pool{Window(), std::nullopt};
   FormLoss out{F::id, beta, {}, std::numeric_limits<double>::infinity()};
+  Tensor<typename F::Real> y;
+  ArgmaxSets sets;
   for (int exponent = F::emin - (F::precision - 1); exponent <= F::emax; ++exponent) {
+    const auto x = values_of<F>(exponent);
+    kernels->max_pool(pool, Choice{.maxpool_beta = beta}, Form::composed, x, y, sets);
     Tally tally(F::precision);
-    for_each_value<F>(exponent, [&](double m) {
-      const double result = composed<F>(beta, m);
+    for (Index i = 0; i < x.size(); ++i) {
+      const double m = static_cast<double>(x[i]), result = static_cast<double>(y[i]);
       if (!std::isfinite(result)) out.overflows_from = std::min(out.overflows_from, m);
       tally.add(m, result);
-    });
+    }
     out.binades.push_back(tally.take(exponent));
   }
   return out;

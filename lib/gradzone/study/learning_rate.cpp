@@ -19,8 +19,7 @@ std::string kind_of(const std::string& data) {
 
 double rate_of_search(const std::filesystem::path& folder, const TrainingTask& task, TrainingFormat format) {
   const std::filesystem::path file = folder / rate_search_file_name;
-  const std::vector<std::byte> bytes = read_file(file, largest_json_file);
-  const Json json = parse_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.string());
+  const Json json = parse_json(read_text_file(file, largest_json_file), file.string());
   const auto refuse_unless = [&](const char* what, const std::string& found, const std::string& wanted) {
     if (found == wanted) return;
     throw UsageError(fmt::format("--lr from:{}: the search was one of {} {}, not {}", folder.string(), what,

@@ -9,6 +9,9 @@ namespace gradzone {
 /// In bytes.
 std::int64_t quarter_of_memory();
 
+/// How many threads on_threads takes.
+int thread_count(int threads);
+
 /// Runs `work` on `threads` threads (0: all).
 void on_threads(int threads, const std::function<void()>& work);
 

@@ -14,14 +14,9 @@ namespace {
 
 constexpr const char* configuration_file = "training.json";
 
-std::string text_of(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = read_file(file, largest_json_file);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 /// The configuration, of which the report needs a network and an optimiser.
 std::string read_configuration(const std::filesystem::path& file) {
-  const std::string text = text_of(file);
+  const std::string text = read_text_file(file, largest_json_file);
   const Json json = parse_json(text, file.string());
   const auto is_text = [&](const char* path) {
     const Json::json_pointer at(path);
@@ -63,7 +58,7 @@ std::vector<UnitResult> units_of(const std::vector<TraceRow>& trace, const std::
 
 /// Where units first met a NaN, from summary.json.
 void add_non_finite(std::vector<UnitResult>& units, const std::filesystem::path& file) {
-  const Json summary = parse_json(text_of(file), file.string());
+  const Json summary = parse_json(read_text_file(file, largest_json_file), file.string());
   try {
     for (const Json& entry : summary.at("units")) {
       if (!entry.contains("first_non_finite")) continue;

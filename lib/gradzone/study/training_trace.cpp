@@ -60,8 +60,7 @@ std::vector<TimeRow> read_times_csv(std::string_view text, const std::string& wh
 }
 
 std::string table_text(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = read_file(file, largest_table_file);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  return read_text_file(file, largest_table_file);
 }
 
 }  // namespace gradzone

@@ -74,14 +74,6 @@ std::vector<bool> chosen_batches(const VolumePassOptions& o, Index init) {
   return chosen;
 }
 
-std::string first_labels(const std::vector<int>& labels) {
-  constexpr std::size_t shown = 8;
-  std::string out;
-  for (std::size_t i = 0; i < std::min(labels.size(), shown); ++i)
-    out += fmt::format("{}{}", i > 0 ? " " : "", labels[i]);
-  return out;
-}
-
 void count(VolumeRow& row, const ComparedBatch& compared) {
   const FloatDifference& d = compared.difference;
   ++row.batches;

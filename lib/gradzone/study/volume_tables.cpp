@@ -117,11 +117,6 @@ std::vector<Record> read_table(std::string_view text, const std::string& where, 
   return records;
 }
 
-std::string text_of(const std::filesystem::path& file) {
-  const std::vector<std::byte> bytes = read_file(file, largest_volume_table);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 }  // namespace
 
 std::string volume_csv(const std::vector<VolumeRow>& rows) {
@@ -168,20 +163,22 @@ VolumeTables::Key VolumeTables::key(const std::string& format, Index init,
 void VolumeTables::read() {
   const auto rows = folder_ / "volume.csv", points = folder_ / "points.csv", times = folder_ / "times.csv";
   if (!std::filesystem::exists(rows)) return;
-  for (VolumeRow& row : read_volume_csv(text_of(rows), rows.string())) {
+  for (VolumeRow& row : read_volume_csv(read_text_file(rows, largest_volume_table), rows.string())) {
     const Key at = key(row.format, row.init, rows);
     const std::string twice =
         fmt::format("{}: initialisation {} of {} is there twice", rows.string(), row.init, row.format);
     if (!units_.try_emplace(at, VolumeUnit{std::move(row), {}, 0}).second) throw InputError(twice);
   }
-  for (VolumePoint& point : read_volume_points_csv(text_of(points), points.string())) {
+  for (VolumePoint& point :
+       read_volume_points_csv(read_text_file(points, largest_volume_table), points.string())) {
     // Rows without a pass were written by a command that was killed before it wrote volume.csv.
     const auto unit = units_.find(key(point.point.format, point.init, points));
     if (unit != units_.end()) unit->second.points.push_back(std::move(point));
   }
   check_complete();
   if (!std::filesystem::exists(times)) return;
-  for (const VolumeTime& time : read_volume_times_csv(text_of(times), times.string())) {
+  for (const VolumeTime& time :
+       read_volume_times_csv(read_text_file(times, largest_volume_table), times.string())) {
     const auto unit = units_.find(key(time.format, time.init, times));
     if (unit != units_.end()) unit->second.seconds = time.seconds;
   }

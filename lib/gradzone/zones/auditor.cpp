@@ -32,12 +32,6 @@ std::string first_non_finite_layer(const std::vector<FloatRun>& runs) {
   return "";
 }
 
-int argmax_of_first(const Tensor<double>& logits) {
-  const Index classes = logits.size() / logits.dim(0);
-  return static_cast<int>(std::max_element(logits.data.begin(), logits.data.begin() + classes) -
-                          logits.data.begin());
-}
-
 void refuse_overflow(const Graph& graph, const Parameters& rounded, FormatId format) {
   for (std::size_t p = 0; p < rounded.size(); ++p) {
     for (Index i = 0; i < rounded[p].size(); ++i) {

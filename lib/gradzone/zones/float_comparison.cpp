@@ -6,6 +6,7 @@
 
 #include "gradzone/arith/tensors.hpp"
 #include "gradzone/eval/non_finite.hpp"
+#include "gradzone/zones/record.hpp"
 
 namespace gradzone {
 namespace {
@@ -37,13 +38,6 @@ bool share_forward(const Graph& graph, Form form, const std::vector<std::vector<
     if (std::holds_alternative<MaxPool2d>(graph.nodes()[i].op) && !rules[i][0].agree) return false;
   }
   return true;
-}
-
-template <class Real>
-int argmax_of_first(const Tensor<Real>& logits) {
-  const auto classes = static_cast<std::ptrdiff_t>(logits.size() / logits.dim(0));
-  return static_cast<int>(std::max_element(logits.data.begin(), logits.data.begin() + classes) -
-                          logits.data.begin());
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "gradzone/base/error.hpp"
 
 namespace gradzone {
@@ -26,6 +28,14 @@ Zone parse_zone(const std::string& text) {
   }
   throw UsageError(
       fmt::format("'{}' is not a zone: use regular, bifurcation, compensation or undecided", text));
+}
+
+std::string first_labels(const std::vector<int>& labels) {
+  constexpr std::size_t shown = 8;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(labels.size(), shown); ++i)
+    out += fmt::format("{}{}", i > 0 ? " " : "", labels[i]);
+  return out;
 }
 
 }  // namespace gradzone

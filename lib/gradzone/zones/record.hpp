@@ -2,6 +2,7 @@
 // produced by zones/, kept by io/, shown by report/.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -47,6 +48,16 @@ struct PointRecord {
   std::string label;        ///< the label or labels of the mini-batch's first images: "7" for a sample
   int predicted = -1;       ///< argmax of the first image's float logits
 };
+
+/// PointRecord::predicted, from logits [N, classes].
+template <class Real>
+int argmax_of_first(const Tensor<Real>& logits) {
+  const Index classes = logits.size() / logits.dim(0);
+  return static_cast<int>(std::max_element(logits.data.begin(), logits.data.begin() + classes) -
+                          logits.data.begin());
+}
+/// PointRecord::label: the labels of the first eight images, "7 2 1".
+std::string first_labels(const std::vector<int>& labels);
 
 /// One row of branches.csv: a point and a layer with a kink.
 struct BranchRecord {
