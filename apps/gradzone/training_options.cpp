@@ -38,9 +38,11 @@ void add_training_options(CLI::App& command, TrainingText& text) {
   command.add_option("--data", task.data, fmt::format("Training images: {}", dataset_syntax))->required();
   command.add_option("--test", task.test, "Test images, if they are not those of --data");
   command
-      .add_option("--format", text.format,
-                  "Formats of weights, optimiser state and activations, comma-separated: fp64, fp32, fp16, "
-                  "bf16, fp16-strict, amp16 (fp16 with weights and optimiser state in fp32)")
+      .add_option(
+          "--format", text.format,
+          "Formats of weights, optimiser state and activations, comma-separated: fp64, fp32, fp16, "
+          "bf16, fp16-strict, amp16 (fp16 with weights and optimiser state in fp32), each with an optional "
+          "order as fp32/bias-first")
       ->capture_default_str();
   command.add_option("--optimiser", text.optimiser, "sgd, adam or adamw")->capture_default_str();
   command.add_option("--momentum", text.momentum, "Of sgd; if left out 0.9, for drift 0");

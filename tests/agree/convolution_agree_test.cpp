@@ -23,9 +23,10 @@ std::ostream& operator<<(std::ostream& stream, const Case& c) {
 }
 
 template <class F>
-void expect_agreement(const Case& c, std::uint64_t seed, Mix mix) {
+void expect_agreement(const Case& c, std::uint64_t seed, Mix mix, Order order = Order::chain) {
   using T = Tensor<typename F::Real>;
-  SCOPED_TRACE(::testing::Message() << c << ", seed " << seed << ", mix " << static_cast<int>(mix));
+  SCOPED_TRACE(::testing::Message() << c << ", seed " << seed << ", mix " << static_cast<int>(mix)
+                                    << ", order " << name(order));
   RandomStream random(seed, "convolution agreement");
   const Conv2d op{c.in, c.out, c.window, c.bias};
   const Shape out{c.images, c.window.out_h(c.h), c.window.out_w(c.w), c.out};
@@ -35,22 +36,24 @@ void expect_agreement(const Case& c, std::uint64_t seed, Mix mix) {
   const T dy = random_tensor<F>(out, random, mix);
   const T* bias = c.bias ? &b : nullptr;
 
-  const auto reference = make_reference_kernels<F>(Order::chain);
+  const auto reference = make_reference_kernels<F>(order);
   T y, dx(x.shape), dw, db;
   const After after = seed % 2 == 0 ? After::nothing : After::relu;
   reference->conv2d(op, x, w, bias, after, y);
   reference->conv2d_input_gradient(op, dy, w, dx);
   reference->conv2d_weight_gradient(op, x, dy, dw, c.bias ? &db : nullptr);
-  on_every_machine<F>([&](const Kernels<F>& cpu) {
-    T y2, dx2(x.shape), dw2, db2;
-    cpu.conv2d(op, x, w, bias, after, y2);
-    EXPECT_TRUE(same_bits(y, y2)) << "forward";
-    cpu.conv2d_input_gradient(op, dy, w, dx2);
-    EXPECT_TRUE(same_bits(dx, dx2)) << "input gradient";
-    cpu.conv2d_weight_gradient(op, x, dy, dw2, c.bias ? &db2 : nullptr);
-    EXPECT_TRUE(same_bits(dw, dw2)) << "weight gradient";
-    EXPECT_TRUE(same_bits(db, db2)) << "bias gradient";
-  });
+  on_every_machine<F>(
+      [&](const Kernels<F>& cpu) {
+        T y2, dx2(x.shape), dw2, db2;
+        cpu.conv2d(op, x, w, bias, after, y2);
+        EXPECT_TRUE(same_bits(y, y2)) << "forward";
+        cpu.conv2d_input_gradient(op, dy, w, dx2);
+        EXPECT_TRUE(same_bits(dx, dx2)) << "input gradient";
+        cpu.conv2d_weight_gradient(op, x, dy, dw2, c.bias ? &db2 : nullptr);
+        EXPECT_TRUE(same_bits(dw, dw2)) << "weight gradient";
+        EXPECT_TRUE(same_bits(db, db2)) << "bias gradient";
+      },
+      order);
 }
 
 TYPED_TEST(ConvolutionAgreement, holds_for_every_kernel_stride_and_padding) {
@@ -87,6 +90,19 @@ TYPED_TEST(ConvolutionAgreement, holds_where_threads_share_the_packing_of_one_pa
     expect_agreement<TypeParam>({1, 128, 20, 2, 2, Window::square(3, 1, 1), true}, seed, Mix::smooth);
     expect_agreement<TypeParam>({1, 20, 128, 2, 2, Window::square(3, 1, 1), true}, seed, Mix::smooth);
   }
+}
+
+TYPED_TEST(ConvolutionAgreement, holds_for_the_other_orders) {
+  std::uint64_t seed = 270;
+  for (const Order order : {Order::bias_first, Order::pairwise, Order::lanes16})
+    for (const Index out : {1, 7, 17}) {
+      expect_agreement<TypeParam>({3, 5, out, 6, 5, Window::square(3, 1, 1), true}, seed, Mix::smooth, order);
+      expect_agreement<TypeParam>({9, 2, out, 4, 5, Window::square(2, 2), false}, seed, Mix::coarse, order);
+      ++seed;
+    }
+  // More weights per output than a slice of a panel has.
+  expect_agreement<TypeParam>({7, 150, 5, 6, 5, Window::square(3, 1, 1), true}, seed, Mix::smooth,
+                              Order::bias_first);
 }
 
 TYPED_TEST(ConvolutionAgreement, holds_for_batches_around_the_group_size) {

@@ -30,17 +30,16 @@ struct Step {
 };
 
 template <class F>
-void expect_agreement(const std::string& net, const Choice& choice, Form form) {
+void expect_agreement(const std::string& net, const Choice& choice, Form form, Order order = Order::chain) {
   using T = Tensor<typename F::Real>;
-  SCOPED_TRACE(net);
+  SCOPED_TRACE(::testing::Message() << net << ", order " << name(order));
   const Graph graph = make_net(net, BatchNorm::Mode::training).with_scalars_of(F::id);
   std::vector<T> parameters;
   for (const auto& p : initialise(graph, Initialisation::torch, 3)) {
     T& t = parameters.emplace_back(p.shape);
     for (Index i = 0; i < p.size(); ++i) t[i] = F::from_double(p[i]);
   }
-  const Network<F> plain(graph, make_reference_kernels<F>(Order::chain)),
-      fast(graph, make_cpu_kernels<F>(Order::chain));
+  const Network<F> plain(graph, make_reference_kernels<F>(order)), fast(graph, make_cpu_kernels<F>(order));
   Step<F> reused;
   for (const Index images : {3, 2, 3}) {  // the same memory for every batch
     RandomStream random(static_cast<std::uint64_t>(images), "network agreement");
@@ -65,6 +64,7 @@ TYPED_TEST(NetworkAgreement, holds_for_a_training_step) {
   for (const char* net : {"lenet5", "lenet5-bn", "mlp:2x20"}) {
     expect_agreement<TypeParam>(net, native, Form::direct);
     expect_agreement<TypeParam>(net, other, Form::composed);
+    expect_agreement<TypeParam>(net, native, Form::direct, Order::bias_first);
   }
 }
 

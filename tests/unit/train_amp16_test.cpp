@@ -284,8 +284,12 @@ TEST(TrainingFormat, ReadsItsNames) {
   EXPECT_EQ(parse_training_format("fp16-strict/chain"), TrainingFormat(FormatId::fp16_strict));
   EXPECT_EQ(name(amp16), "amp16");
   EXPECT_EQ(full_name(TrainingFormat(FormatId::bf16)), "bf16/chain");
+  const TrainingFormat bias_first(FormatId::fp32, Order::bias_first);
+  EXPECT_EQ(parse_training_format("fp32/bias-first"), bias_first);
+  EXPECT_EQ(name(bias_first), "fp32/bias-first");
+  EXPECT_EQ(name(parse_training_format("amp16/pairwise")), "amp16/pairwise");
   EXPECT_EQ(parse_training_formats("fp32,amp16"), (std::vector<TrainingFormat>{FormatId::fp32, amp16}));
-  for (const char* bad : {"", "fp32,", "fp32,fp32", "fp32,fp32/chain", "fp32/pairwise", "amp", "amp16 "})
+  for (const char* bad : {"", "fp32,", "fp32,fp32", "fp32,fp32/chain", "fp32/pair", "amp", "amp16 "})
     EXPECT_THROW(parse_training_formats(bad), UsageError) << bad;
 }
 

@@ -129,6 +129,7 @@ std::vector<PublishedCurve> read_published_csv(std::string_view text, const std:
 }
 
 std::optional<int> published_bits(TrainingFormat format) {
+  format.order = Order::chain;  // the published programs' order is not known
   if (format == amp16) return 24;
   if (format == FormatId::fp16) return 16;
   if (format == FormatId::fp32) return 32;
@@ -181,7 +182,8 @@ std::string comparison_csv(const std::vector<PublishedComparison>& comparisons) 
   out.row("format", "form", "beta", "epochs", "epochs_inside", "share_inside", "last_epoch",
           "test_accuracy_published", "test_accuracy", "verdict");
   for (const PublishedComparison& c : comparisons) {
-    const auto format = name(c.unit.format), form = name(c.unit.form);
+    const std::string format = name(c.unit.format);
+    const std::string_view form = name(c.unit.form);
     if (c.published) {
       out.row(format, form, c.unit.beta, c.compared, c.inside, static_cast<double>(c.inside) / c.compared,
               c.last_epoch, c.last_published, c.last_ours, name(c.verdict));

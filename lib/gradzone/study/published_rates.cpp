@@ -32,6 +32,7 @@ constexpr PublishedRate table[] = {
 
 std::optional<double> published_rate(std::string_view net, std::string_view data, OptimiserKind optimiser,
                                      TrainingFormat format) {
+  format.order = Order::chain;  // the published programs' order is not known
   const std::string_view kind = data.substr(0, data.find(':'));
   const auto found = std::ranges::find_if(table, [&](const PublishedRate& r) {
     return r.net == net && r.data == kind && r.optimiser == optimiser && format == r.format;

@@ -2,13 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "gradzone/base/file.hpp"
 #include "gradzone/io/csv.hpp"
 #include "gradzone/study/unit_columns.hpp"
 
 namespace gradzone {
 std::string TrainUnit::name() const {
-  return fmt::format("{}-{}-beta{}-run{}", gradzone::name(format), gradzone::name(form), beta, run);
+  std::string out =
+      fmt::format("{}-{}-beta{}-run{}", gradzone::name(format), gradzone::name(form), beta, run);
+  std::ranges::replace(out, '/', '-');  // a file's name
+  return out;
 }
 
 std::string trace_csv(const std::vector<TraceRow>& rows) {

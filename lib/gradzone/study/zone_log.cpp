@@ -70,7 +70,7 @@ ZoneRow audit_next_step(const Graph& graph, const ZoneLogOptions& options, std::
   reference.seed = seed;
   const Auditor auditor(
       graph, parameters,
-      {{unit.format.computed, Order::chain}, unit.form, options.choices, reference, Backend::cpu});
+      {{unit.format.computed, unit.format.order}, unit.form, options.choices, reference, Backend::cpu});
   const LoadedBatch& batch = run.batch();
   row.point =
       auditor.audit({{batch.x.shape, {batch.x.data.begin(), batch.x.data.end()}}, batch.labels}).point;

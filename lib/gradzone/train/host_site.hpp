@@ -38,10 +38,11 @@ class HostSite {
   using T = Tensor<Real>;
 
   /// `graph` must outlive the site.
-  HostSite(const Graph& graph, const OptimiserOptions& options) : graph_(graph), optimiser_(options, graph) {}
+  HostSite(const Graph& graph, const OptimiserOptions& options, Order order)
+      : graph_(graph), optimiser_(options, graph), order_(order) {}
 
-  static std::unique_ptr<Kernels<F>> kernels() {
-    return kernels_of<Mix>([](auto f) { return make_cpu_kernels<typename decltype(f)::type>(Order::chain); });
+  std::unique_ptr<Kernels<F>> kernels() const {
+    return kernels_of<Mix>([&](auto f) { return make_cpu_kernels<typename decltype(f)::type>(order_); });
   }
 
   const std::vector<T>& parameters() const { return parameters_; }
@@ -93,6 +94,7 @@ class HostSite {
 
   const Graph& graph_;
   Optimiser<Kept> optimiser_;
+  Order order_;
   std::vector<T> parameters_, rounded_;
 };
 

@@ -195,11 +195,14 @@ Processor parse_processor(std::string_view text) {
 std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe) {
   if (recipe.processor == Processor::cuda)
     return make_device_trainer(graph, initial, recipe, make_cuda_device());
-  return trainer_at<HostSite>(graph, initial, recipe);
+  return trainer_at<HostSite>(graph, initial, recipe, recipe.format.order);
 }
 
 std::unique_ptr<Trainer> make_device_trainer(const Graph& graph, const Parameters& initial,
                                              const Recipe& recipe, std::unique_ptr<Device> device) {
+  if (recipe.format.order != Order::chain)
+    throw UsageError(
+        fmt::format("{}: cards sum in the order chain only; use --device cpu", full_name(recipe.format)));
   return trainer_at<DeviceSite>(graph, initial, recipe, std::move(device));
 }
 

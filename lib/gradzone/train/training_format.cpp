@@ -16,24 +16,33 @@ std::vector<TrainingFormat> all_training_formats() {
   return out;
 }
 
-}  // namespace
-
-std::string_view name(TrainingFormat format) {
+std::string_view name_without_order(TrainingFormat format) {
   return format.mixed() ? "amp16" : name(format.kept);
 }
 
+}  // namespace
+
+std::string name(TrainingFormat format) {
+  return format.order == Order::chain ? std::string(name_without_order(format)) : full_name(format);
+}
+
 std::string full_name(TrainingFormat format) {
-  return fmt::format("{}/{}", name(format), name(Order::chain));
+  return fmt::format("{}/{}", name_without_order(format), name(format.order));
 }
 
 TrainingFormat parse_training_format(std::string_view text) {
-  std::string names;
-  for (const TrainingFormat format : all_training_formats()) {
-    if (text == name(format) || text == full_name(format)) return format;
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", name(format));
+  std::string names, orders;
+  for (TrainingFormat format : all_training_formats()) {
+    for (const Order order : all_orders) {
+      format.order = order;
+      if (text == name(format) || text == full_name(format)) return format;
+    }
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", name_without_order(format));
   }
-  throw UsageError(
-      fmt::format("no format \"{}\" to train in: there are {}, all in the order chain", text, names));
+  for (const Order order : all_orders)
+    orders += fmt::format("{}/{}", orders.empty() ? "" : ", ", name(order));
+  throw UsageError(fmt::format("no format \"{}\" to train in: there are {}, each with an optional order {}",
+                               text, names, orders));
 }
 
 std::vector<TrainingFormat> parse_training_formats(std::string_view text) {

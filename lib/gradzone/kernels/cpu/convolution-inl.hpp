@@ -7,8 +7,10 @@
 #define GRADZONE_KERNELS_CPU_CONVOLUTION_INL
 #endif
 
+#include <algorithm>
 #include <span>
 
+#include "gradzone/arith/format.hpp"
 #include "gradzone/kernels/cpu/chain-inl.hpp"
 #include "gradzone/kernels/cpu/plans.hpp"
 #include "hwy/highway.h"
@@ -17,6 +19,11 @@ HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
 
 using cpu::ImageShape;
+
+/// The orders in which every sum is one chain; they differ in where the bias comes.
+constexpr bool is_one_chain(Order order) {
+  return order == Order::chain || order == Order::bias_first;
+}
 
 template <class Real>
 ImageShape image_shape(const Tensor<Real>& x) {
@@ -33,7 +40,8 @@ struct Correlation {
   const Window& window;
   bool backward;
   const Real* bias;
-  bool relu;  ///< the positive part of the results
+  Order order;  ///< chain or bias_first
+  bool relu;    ///< the positive part of the results
   const Tensor<Real>& source;
   Tensor<Real>& out;
   cpu::Plans& plans;
@@ -86,10 +94,13 @@ void correlate_images(const Correlation<Real>& c, const cpu::PixelPlan& plan, In
   const Index panels = B::panels(count), panel_size = c.kernel_size() * source.channels * B::width;
   const Index blocks = static_cast<Index>(plan.blocks.size()), chunk = std::min<Index>(16, blocks),
               chunks = (blocks + chunk - 1) / chunk;
+  const bool at_bias = biases && c.order == Order::bias_first;  // where the chains begin
   const auto compute_chunk = [&](Index image, Index panel, Index begin, Index end, Real* sums) HWY_ATTR {
     const Real* input = c.source.data.data() + image * source.size();
     const Index first = panel * B::width;
     Real* out_image = c.out.data.data() + image * out.size() + first_column + first;
+    for (Index row = 0; at_bias && row < (end - begin) * B::rows; ++row)
+      std::copy_n(biases + first, B::width, sums + row * B::width);
     for (std::size_t slice = 0; slice < plan.slices; ++slice)
       for (Index b = begin; b < end; ++b) {
         const cpu::PixelPlan::Block& block = plan.blocks[static_cast<std::size_t>(b)];
@@ -99,10 +110,10 @@ void correlate_images(const Correlation<Real>& c, const cpu::PixelPlan& plan, In
         Real* to[B::rows] = {};
         for (Index r = 0; r < block.count; ++r)
           to[r] = out_image + plan.outputs[block.first + static_cast<std::size_t>(r)];
-        const Results<Real> results{to, std::min(B::width, count - first), biases ? biases + first : nullptr,
-                                    c.relu};
+        const Results<Real> results{to, std::min(B::width, count - first),
+                                    biases && !at_bias ? biases + first : nullptr, c.relu};
         continue_chains<F, B>({weights + panel * panel_size, B::width}, runs, input, UnitStep(),
-                              plan.input_offsets.data() + block.first, slice == 0,
+                              plan.input_offsets.data() + block.first, slice == 0 && !at_bias,
                               sums + (b - begin) * B::size, slice + 1 == plan.slices ? &results : nullptr);
       }
   };
@@ -138,17 +149,18 @@ void correlate(const Correlation<Real>& c) {
 }
 
 template <class F, class T = Tensor<typename F::Real>>
-void convolve(const Conv2d& op, const T& x, const T& w, const T* bias, bool relu, cpu::Plans& plans, T& y) {
+void convolve(const Conv2d& op, const T& x, const T& w, const T* bias, Order order, bool relu,
+              cpu::Plans& plans, T& y) {
   const Index kernel_size = op.window.kernel_h * op.window.kernel_w;
   correlate<F>({w.data.data(), op.in_channels * kernel_size, kernel_size, op.window, false,
-                bias ? bias->data.data() : nullptr, relu, x, y, plans});
+                bias ? bias->data.data() : nullptr, order, relu, x, y, plans});
 }
 
 template <class F, class T = Tensor<typename F::Real>>
 void convolve_input_gradient(const Conv2d& op, const T& dy, const T& w, cpu::Plans& plans, T& dx) {
   const Index kernel_size = op.window.kernel_h * op.window.kernel_w;
-  correlate<F>({w.data.data(), kernel_size, op.in_channels * kernel_size, op.window, true, nullptr, false, dy,
-                dx, plans});
+  correlate<F>({w.data.data(), kernel_size, op.in_channels * kernel_size, op.window, true, nullptr,
+                Order::chain, false, dy, dx, plans});
 }
 
 }  // namespace gradzone::HWY_NAMESPACE

@@ -57,7 +57,7 @@ class CpuKernelsOfAnyOrder : public ReferenceKernels<F> {
                {images, images_per_group, this->order_}, nullptr, false, dw.data.data())
         .run();
     if (!db) return;
-    if (this->order_ == Order::chain) return bias_gradient<F>(dy, *db);
+    if (is_one_chain(this->order_)) return bias_gradient<F>(dy, *db);
     const Real one = 1;
     reshape(*db, {out});
     Product<F>({dy.data.data(), out, 1, out}, {&one, 1, 0, 0}, {images, images_per_group, this->order_},
@@ -104,18 +104,18 @@ class CpuKernelsOfAnyOrder : public ReferenceKernels<F> {
   }
 };
 
-/// And those of order `chain`.
+/// And those of the orders of one chain (is_one_chain).
 template <class F>
 class CpuKernels final : public CpuKernelsOfAnyOrder<F> {
  public:
   using Real = typename F::Real;
   using T = Tensor<Real>;
 
-  CpuKernels() : CpuKernelsOfAnyOrder<F>(Order::chain) {}
+  using CpuKernelsOfAnyOrder<F>::CpuKernelsOfAnyOrder;
 
   void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
     reshape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), op.out_channels});
-    convolve<F>(op, x, w, bias, after == After::relu, plans_, y);
+    convolve<F>(op, x, w, bias, this->order_, after == After::relu, plans_, y);
   }
   void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override {
     reshape(dx, dx.shape);
@@ -166,7 +166,7 @@ class CpuKernels final : public CpuKernelsOfAnyOrder<F> {
 
 template <class F>
 std::unique_ptr<Kernels<F>> make_kernels(Order order) {
-  if (order == Order::chain) return std::make_unique<CpuKernels<F>>();
+  if (is_one_chain(order)) return std::make_unique<CpuKernels<F>>(order);
   return std::make_unique<CpuKernelsOfAnyOrder<F>>(order);
 }
 
