@@ -176,6 +176,70 @@ TEST(Thresholds, ComeFromTheFormatOfThePoints) {
   EXPECT_TRUE(compare_with_thresholds({}).empty());
 }
 
+TEST(BestThreshold, HasTheFewestWrongLabels) {
+  const std::vector<PointRecord> points = {
+      point_in(Zone::regular, 0),         point_in(Zone::compensation, 1e-7),
+      point_in(Zone::compensation, 3e-7), point_in(Zone::bifurcation, 2e-7),
+      point_in(Zone::bifurcation, 1e-3),  point_in(Zone::bifurcation, infinity),
+      point_in(Zone::undecided, 1),       point_in(Zone::compensation, nan)};
+  const BestThreshold best = best_threshold(points, Statistic::inf);
+  // Above 1e-7 lie three bifurcations and one compensation; above 3e-7 one bifurcation is missed: of two
+  // equally good ones the larger tau.
+  EXPECT_EQ(best.tau, 3e-7);
+  EXPECT_EQ(best.confusion.wrong(), 1);
+  EXPECT_EQ(best.confusion.missed(), 1);
+  EXPECT_EQ(best.confusion.false_alarms(), 0);
+  EXPECT_EQ(best.confusion.decided(), 7);
+  // Of 3 x 3 pairs all but (2e-7, 3e-7) are in order.
+  EXPECT_DOUBLE_EQ(best.separation.value(), 8.0 / 9);
+}
+
+TEST(BestThreshold, IsNoBetterThanAnyTriedOne) {
+  std::uint64_t state = 12345;
+  const auto next = [&] { return state = state * 6364136223846793005u + 1442695040888963407u, state >> 33; };
+  for (int trial = 0; trial < 200; ++trial) {
+    std::vector<PointRecord> points;
+    for (int i = 0; i < 12; ++i)
+      points.push_back(point_in(all_zones[next() % 4], 0, static_cast<double>(next() % 6) * 1e-5));
+    const BestThreshold best = best_threshold(points, Statistic::l1);
+    for (int k = 0; k < 6; ++k) {
+      const Index wrong = compare_with_threshold(points, Statistic::l1, k * 1e-5).wrong();
+      EXPECT_LE(best.confusion.wrong(), wrong) << "trial " << trial << ", tau " << k;
+    }
+  }
+}
+
+TEST(BestThreshold, OfOneKindSeparatesNothing) {
+  const std::vector<PointRecord> points = {point_in(Zone::compensation, 1e-7),
+                                           point_in(Zone::compensation, 2e-7)};
+  const BestThreshold best = best_threshold(points, Statistic::inf);
+  EXPECT_EQ(best.tau, 2e-7);  // labels nothing
+  EXPECT_EQ(best.confusion.wrong(), 0);
+  EXPECT_FALSE(best.separation);
+  EXPECT_EQ(best_threshold({}, Statistic::inf).tau, 0);
+}
+
+TEST(Decades, CountZonesByPowersOfTen) {
+  const std::vector<PointRecord> certified = {
+      point_in(Zone::regular, 0),           point_in(Zone::compensation, 1e-7),
+      point_in(Zone::compensation, 9.9e-7), point_in(Zone::bifurcation, 1e-6),
+      point_in(Zone::undecided, infinity),  point_in(Zone::regular, nan)};
+  const std::vector<PointRecord> uncertified = {point_in(Zone::undecided, 2e-7)};
+  const std::vector<Decade> list = decades(certified, uncertified, 5, Statistic::inf);
+  ASSERT_EQ(list.size(), 4u);
+  EXPECT_EQ(list[0].kind, Decade::Kind::zero);
+  EXPECT_EQ(list[0].zones, (std::array<Index, 4>{1, 0, 0, 0}));
+  EXPECT_EQ(list[0].uncertified, 5);
+  EXPECT_EQ(list[1].exponent, -7);
+  EXPECT_EQ(list[1].zones, (std::array<Index, 4>{0, 0, 2, 0}));
+  EXPECT_EQ(list[1].uncertified, 1);
+  EXPECT_EQ(list[2].exponent, -6);
+  EXPECT_EQ(list[2].zones, (std::array<Index, 4>{0, 1, 0, 0}));
+  EXPECT_EQ(list[3].kind, Decade::Kind::not_finite);
+  EXPECT_EQ(list[3].zones, (std::array<Index, 4>{1, 0, 0, 1}));
+  EXPECT_TRUE(decades({}, {}, 0, Statistic::l1).empty());
+}
+
 TEST(ZoneNames, AreReadBackAndOthersRefused) {
   for (const Zone zone : all_zones) EXPECT_EQ(parse_zone(name(zone)), zone);
   EXPECT_THROW(parse_zone("Regular"), UsageError);
