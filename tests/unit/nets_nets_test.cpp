@@ -59,6 +59,16 @@ TEST(LeNet5, HasThePublishedShapesAndSize) {
   EXPECT_EQ(trainable_numbers(graph), 44426);
 }
 
+TEST(LeNet5, MayPoolByNorms) {
+  const Graph graph = make_net("lenet5-normpool", BatchNorm::Mode::training);
+  EXPECT_EQ(graph.name(), "lenet5-normpool");
+  EXPECT_EQ(layer_names(graph), layer_names(lenet5(false, BatchNorm::Mode::training)));
+  EXPECT_EQ(layer(graph, "features.6").shape, (Shape{16, 4, 4}));
+  for (const char* pool : {"features.2", "features.6"})
+    EXPECT_TRUE(std::holds_alternative<NormPool2d>(layer(graph, pool).op)) << pool;
+  EXPECT_EQ(make_net("lenet5-normpool-bn", BatchNorm::Mode::training).name(), "lenet5-normpool-bn");
+}
+
 TEST(LeNet5, PutsBatchNormBehindThePoolOrRelu) {
   const Graph graph = lenet5(true, BatchNorm::Mode::training);
   EXPECT_EQ(graph.name(), "lenet5-bn");

@@ -28,6 +28,7 @@ const std::map<std::string, Maker, std::less<>>& makers() {
         return fmt::format("{}{}{}{}", family, depth, stem, end);
       };
       out["lenet5" + end] = [bn](BatchNorm::Mode mode) { return lenet5(bn, mode); };
+      out["lenet5-normpool" + end] = [bn](BatchNorm::Mode mode) { return lenet5(bn, mode, Pooling::norm); };
       out["densenet121" + end] = [bn](BatchNorm::Mode mode) { return densenet121(bn, mode); };
       for (const int depth : {9, 11, 13, 16, 19})
         out[name("vgg", depth)] = [=](BatchNorm::Mode mode) { return vgg(depth, bn, mode); };

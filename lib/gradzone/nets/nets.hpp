@@ -18,7 +18,7 @@ std::optional<Graph> find_net(std::string_view spec, BatchNorm::Mode mode);
 /// The same, but a name that does not exist is a UsageError that lists what does.
 Graph make_net(std::string_view spec, BatchNorm::Mode mode);
 
-/// The fixed names: lenet5, vgg9 ... vgg19, resnet18 ... resnet50, resnet18-imagenet ..., densenet121, each
+/// The fixed names: lenet5, lenet5-normpool, vgg9 ... vgg19, resnet18 ... resnet50, resnet18-imagenet ..., densenet121, each
 /// also with "-bn" behind it. Families with parameters (mlp) are not among them.
 const std::vector<std::string>& net_names();
 
