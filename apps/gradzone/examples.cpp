@@ -22,8 +22,7 @@ std::string derivatives_text(const ExampleFinding& f) {
 std::string verdict_text(const PointRecord& p) {
   std::string out = name(p.zone);
   if (!p.cause.empty()) out += fmt::format(" ({} at {})", p.cause, p.cause_layer);
-  if (!p.witness.empty())
-    out += fmt::format(", at least {:.4g} apart over the reals", p.delta_real_lower);
+  if (!p.witness.empty()) out += fmt::format(", at least {:.4g} apart over the reals", p.delta_real_lower);
   return p.proof.empty() ? out : out + fmt::format(", by {}", p.proof);
 }
 

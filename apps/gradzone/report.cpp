@@ -7,7 +7,8 @@
 #include "gradzone/base/file.hpp"
 #include "gradzone/io/results.hpp"
 #include "gradzone/report/html.hpp"
-#include "gradzone/study/volume_study.hpp"
+#include "gradzone/study/volume_record.hpp"
+#include "gradzone/study/volume_summary.hpp"
 #include "terminal.hpp"
 
 namespace gradzone::app {
@@ -45,14 +46,24 @@ void report_training(const fs::path& folder, const std::vector<PublishedCurve>& 
   }
 }
 
+void report_volume(const fs::path& folder, const Common& common) {
+  const VolumeResults results = load_volume(folder);
+  write_report(folder, results);
+  if (common.json) {
+    fmt::print("{}", volume_summary_json(results));
+  } else if (!common.quiet) {
+    fmt::print("{}{}\n", volume_table(results), (folder / "report.html").string());
+  }
+}
+
 }  // namespace
 
 void add_report(CLI::App& app, Common& common, ExitCode& exit_code) {
-  CLI::App* command =
-      app.add_subcommand("report", "Write report.html from the results of an audit or a training");
+  CLI::App* command = app.add_subcommand(
+      "report", "Write report.html from the results of an audit, a volume study or a training");
   auto folders = std::make_shared<std::vector<std::string>>();
   auto published_file = std::make_shared<std::string>();
-  command->add_option("folders", *folders, "Folders that audit or train wrote")->required();
+  command->add_option("folders", *folders, "Folders that audit, volume or train wrote")->required();
   command->add_option("--published", *published_file,
                       "Trainings: a CSV of published curves to compare with (docs/training.md)");
   add_common(*command, common);
@@ -66,13 +77,10 @@ void add_report(CLI::App& app, Common& common, ExitCode& exit_code) {
     for (const std::string& folder : *folders) {
       if (is_training(folder)) {
         report_training(folder, published, common);
-      } else if (is_volume(folder)) {
-        throw UsageError(
-            fmt::format("{}: a volume study has no page: its summary.json and volume.csv have "
-                        "the figures",
-                        folder));
       } else if (!published_file->empty()) {
         throw UsageError(fmt::format("--published: {} holds no training, which it compares", folder));
+      } else if (is_volume(folder)) {
+        report_volume(folder, common);
       } else {
         report_audit(folder, common);
       }

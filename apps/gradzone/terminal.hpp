@@ -11,6 +11,7 @@
 #include "gradzone/io/results.hpp"
 #include "gradzone/study/published_curves.hpp"
 #include "gradzone/study/train_study.hpp"
+#include "gradzone/study/volume_study.hpp"
 
 namespace gradzone::app {
 
@@ -49,6 +50,9 @@ void report_skipped(const Dataset& data, bool quiet);
 
 /// The zone table of finished results, one line per format and zone, for standard output.
 std::string zone_table(const AuditResults& results);
+
+/// Hits, differences and certified zones of a volume study, of each format.
+std::string volume_table(const VolumeResults& results);
 
 /// Final accuracies of a training: one line for each configuration, and one for each run that met a NaN or an
 /// infinity.

@@ -10,6 +10,7 @@
 #include "command.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/io/json.hpp"
+#include "gradzone/report/html.hpp"
 #include "gradzone/study/threshold_study.hpp"
 #include "gradzone/study/volume_record.hpp"
 #include "terminal.hpp"
@@ -137,6 +138,7 @@ void judge_new(const VolumeText& text, const Common& common) {
     ProgressLine progress("threshold", "point", common.quiet);
     results = volume.run(text.out, common.threads, volume_watch(progress, common.stop));
   }
+  write_report(text.out, results);
   const Json json = judge(text.out, judged_points(results), common);
   if (common.json) fmt::print("{}", write_json(json));
 }

@@ -81,7 +81,7 @@ void add_volume_options(CLI::App& command, VolumeText& text) {
   add_passes(command, text);
   add_programs(command, text);
   add_rules(command, text);
-  command.add_option("--out", text.out, "Folder of the tables")->capture_default_str();
+  command.add_option("--out", text.out, "Folder of the tables and the report")->capture_default_str();
   command.add_flag("--resume", text.resume,
                    "Continue a study that was stopped: always done, accepted for scripts");
 }

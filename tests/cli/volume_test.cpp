@@ -28,7 +28,7 @@ class CliVolume : public CliTest {
 TEST_F(CliVolume, KilledAtAnyMomentItEndsWithTheSameBytes) {
   ASSERT_EQ(volume({{"--out", path("whole").string()}}).exit_code, 0);
   const Contents expected = results_of(path("whole"));
-  EXPECT_EQ(expected.size(), 4u);  // volume.json, volume.csv, points.csv, summary.json
+  EXPECT_EQ(expected.size(), 5u);  // volume.json, volume.csv, points.csv, summary.json, report.html
   const unsigned seed = 7;
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
@@ -109,10 +109,23 @@ TEST_F(CliVolume, OtherStudiesInTheFolderAreLeftAlone) {
   EXPECT_EQ(outcome.exit_code, 2);
   expect_one_line(outcome.err, {out().string(), "another study", "--out"});
   expect_same(contents_of(out()), before);
-  ASSERT_EQ(volume({{"--out", path("volume").string()}, {"--inits", "1"}}).exit_code, 0);
-  const Outcome report = run({"report", path("volume").string()});
-  EXPECT_EQ(report.exit_code, 2);
-  expect_one_line(report.err, {"volume", "summary.json"});
+}
+
+TEST_F(CliVolume, ReportWritesThePageAgain) {
+  ASSERT_EQ(volume({{"--inits", "2"}}).exit_code, 0);
+  const Contents before = contents_of(out());
+  EXPECT_NE(before.at("report.html").find("</html>"), std::string::npos);
+  fs::remove(out() / "report.html");
+  const Outcome text = run({"report", out().string()});
+  EXPECT_EQ(text.exit_code, 0) << text.err;
+  EXPECT_NE(text.out.find("fp32/chain: 2 initialisations, 10 mini-batches"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("report.html"), std::string::npos);
+  expect_same(contents_of(out()), before);
+  EXPECT_EQ(run({"report", out().string(), "--json"}).out, before.at("summary.json"));
+  write(out() / "volume.csv", "format,init\n");
+  const Outcome damaged = run({"report", out().string()});
+  EXPECT_EQ(damaged.exit_code, 3);
+  expect_one_line(damaged.err, {"volume.csv", "order"});
 }
 
 TEST_F(CliVolume, DamagedTablesAreNamedAndKept) {

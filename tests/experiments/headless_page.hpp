@@ -40,10 +40,21 @@ const frame = document.createElement('iframe');
 frame.style.width = `${location.hash.slice(1)}px`;
 frame.src = 'report.html';
 const drawn = (canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((x) => x !== 0);
-frame.onload = () => setTimeout(async () => {
+frame.onload = () => setTimeout(() => {
   const seen = {}, d = frame.contentDocument;
   const overflow = () => d.documentElement.scrollWidth - d.documentElement.clientWidth;
   const press = (id, text) => [...d.querySelectorAll(`#${id} button`)].find((b) => b.textContent.startsWith(text))?.click();
+  // What all CSV buttons save, by file name, as lines. A file that two of them save counts once.
+  // A true blob is read by another process, for which virtual time does not wait.
+  const saved_files = () => {
+    const saved = {}, w = frame.contentWindow;
+    let text = '';
+    w.Blob = class { constructor(parts) { text = parts.join(''); } };
+    w.URL.createObjectURL = () => '#';
+    w.HTMLAnchorElement.prototype.click = function () { saved[this.download] = text.trimEnd().split('\n'); };
+    for (const button of d.querySelectorAll('.save button, .csv button')) button.click();
+    return saved;
+  };
   seen.overflow = overflow();
 )";
 inline constexpr const char* driver_tail = R"(
@@ -54,7 +65,7 @@ document.body.append(frame);
 </script>)";
 
 /// Opens pages below a folder of its own. `uses` is JavaScript that fills `seen`; it has the framed document
-/// `d`, overflow(), drawn(canvas) and press(id of a part, beginning of a button's text).
+/// `d`, overflow(), drawn(canvas), saved_files() and press(id of a part, beginning of a button's text).
 class HeadlessPage : public testing::Test {
  protected:
   explicit HeadlessPage(const char* uses) : uses_(uses) {}

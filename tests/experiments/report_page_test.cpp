@@ -28,15 +28,15 @@ constexpr const char* uses =
   seen.layer = d.querySelector('#branches-table tbody td')?.textContent ?? '';
   seen.rows = rows('points-table').length;
   if (seen.rows) {
-    press('pager', 'Next');
+    press('points-pager', 'Next');
     seen.second_page = rows('points-table').length && rows('points-table')[0].cells[0].textContent;
     press('points-table', 'ΔF');
     press('points-table', 'ΔF');
     seen.largest = rows('points-table')[0].cells[5].textContent;
     seen.sorted = d.querySelector('th[aria-sort]').ariaSort;
-    set(d.querySelector('#filters select'), 'bifurcation', 'change');
+    set(d.querySelector('#points-filters select'), 'bifurcation', 'change');
     seen.filtered = [...new Set(rows('points-table').map((row) => row.cells[1].textContent))].join();
-    set(d.querySelector('#filters input'), 'no such thing', 'input');
+    set(d.querySelector('#points-filters input'), 'no such thing', 'input');
     seen.nothing = d.querySelector('#points-table').textContent;
     press('norm-switch', 'all');
     press('choice-switch', 'minimal');

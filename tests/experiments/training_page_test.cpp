@@ -32,14 +32,7 @@ constexpr const char* uses =
   seen.verdicts = [...d.querySelectorAll('#published-table tbody td:last-child')].map((node) => node.textContent);
   seen.hidden = [...d.querySelectorAll('section[hidden]')].map((node) => node.id);
   seen.injected = d.querySelectorAll('img, b.hostile').length;
-  // What the buttons would save.
-  seen.saved = {};
-  const texts = [];
-  frame.contentWindow.URL.createObjectURL = (blob) => { texts.push(blob.text()); return '#'; };
-  frame.contentWindow.HTMLAnchorElement.prototype.click = function () { seen.saved[this.download] = texts.length - 1; };
-  for (const button of d.querySelectorAll('.save button')) button.click();
-  const contents = await Promise.all(texts);
-  for (const [file, i] of Object.entries(seen.saved)) seen.saved[file] = contents[i].trimEnd().split('\n');
+  seen.saved = saved_files();
 )";
 
 class TrainingPage : public HeadlessPage {

@@ -11,33 +11,18 @@
 #include "gradzone/zones/census.hpp"
 #include "support/made_up_results.hpp"
 #include "support/made_up_training.hpp"
+#include "support/page_parts.hpp"
 
 namespace gradzone {
 namespace {
 
+using tests::between;
+using tests::count;
+using tests::data_of;
 using tests::made_up_point;
 using tests::made_up_published;
 using tests::made_up_results;
 using tests::made_up_training;
-
-/// The text between the first `open` and the `close` after it.
-std::string between(const std::string& text, const std::string& open, const std::string& close) {
-  const std::size_t begin = text.find(open);
-  if (begin == std::string::npos) return "";
-  const std::size_t end = text.find(close, begin + open.size());
-  return text.substr(begin + open.size(), end - begin - open.size());
-}
-
-/// The page's data, read the way a browser does: up to the first end tag, then as JSON.
-nlohmann::json data_of(const std::string& page) {
-  return nlohmann::json::parse(between(page, "<script type=\"application/json\" id=\"data\">", "</script>"));
-}
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-  return n;
-}
 
 TEST(ReportHtml, HeadlineCountsZonesAndNamesTheCause) {
   AuditResults results = made_up_results(0, {});

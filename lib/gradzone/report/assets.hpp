@@ -10,8 +10,10 @@ namespace gradzone::report_assets {
 /// {{script}}
 std::string_view page_html();
 std::string_view page_css();
-std::string_view audit_html();     ///< the body of an audit's page
-std::string_view audit_js();       ///< page_tools.js and the audit's own
+std::string_view audit_html();   ///< the body of an audit's page
+std::string_view audit_js();     ///< page_tools.js and the audit's own
+std::string_view volume_html();  ///< of a volume study's
+std::string_view volume_js();
 std::string_view training_html();  ///< of a training's
 std::string_view training_js();
 std::string_view chart_js();  ///< Chart.js 3.9 of the system (MIT licence)

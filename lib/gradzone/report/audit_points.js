@@ -112,86 +112,22 @@ function show_gallery() {
 
 // ---- the table -------------------------------------------------------------------------------------------------------
 
-const columns = data.table.columns;
-const column = Object.fromEntries(columns.map((name, i) => [name, i]));
-const text_of = (row, name) => data.table.strings[row[column[name]]];
-const texts = new Set(['format', 'zone', 'cause', 'cause_layer', 'proof', 'witness', 'label']);
 const sub = (letter) => ['Δ', el('sub', {}, letter)];
-const shown = [
-  ['point', 'Point'], ['zone', 'Zone'], ['cause', 'Cause'], ['cause_layer', 'First at'], ['delta_real_upper', sub('R')],
-  ['delta_float_inf', sub('F')], ['proof', 'Proof'], ['first', 'Image'], ['label', 'Label'], ['predicted', 'Predicted'],
-  ['stat_inf', 'Sum of ∞-norms'], ['stat_l1', 'of 1-norms'], ['bits_used', 'Bits used'], ['witness', 'Witness'],
-];
-const view = {sort: 'point', down: false, page: 0, zone: '', cause: '', text: '', size: 25};
 
-const key_of = (row, name) => (texts.has(name) ? text_of(row, name) : row[column[name]] === 'inf' ? Infinity : row[column[name]]);
-function cell(row, name) {
-  const value = key_of(row, name);
-  if (name === 'zone') return el('span', {}, swatch(value), value);
-  if (texts.has(name)) return value;
-  if (name === 'predicted') return value < 0 ? '' : String(value);
-  if (name === 'delta_real_upper' && value !== 0) {
-    return `${scientific(row[column.delta_real_lower])} to ${scientific(row[column.delta_real_upper])}`;
-  }
-  return /^(delta|stat)/.test(name) ? scientific(row[column[name]]) : count(value);
-}
+const points = data_table(data.table, {
+  part: 'points', label: 'Points', noun: 'point', none: no_points, file: 'points.csv',
+  texts: ['format', 'zone', 'cause', 'cause_layer', 'proof', 'witness', 'label'],
+  shown: [
+    ['point', 'Point'], ['zone', 'Zone'], ['cause', 'Cause'], ['cause_layer', 'First at'], ['delta_real_upper', sub('R')],
+    ['delta_float_inf', sub('F')], ['proof', 'Proof'], ['first', 'Image'], ['label', 'Label'], ['predicted', 'Predicted'],
+    ['stat_inf', 'Sum of ∞-norms'], ['stat_l1', 'of 1-norms'], ['bits_used', 'Bits used'], ['witness', 'Witness'],
+  ],
+  picks: [['Zone', 'zone'], ['Cause', 'cause']],
+  search: {names: ['point', 'zone', 'cause', 'cause_layer', 'proof', 'first', 'label', 'witness'], hint: 'layer, label, image …'},
+  fits: (row) => points.value(row, 'format') === state.format,
+  cell: point_cell((row, name) => points.raw(row, name)),
+});
 
-function chosen_rows() {
-  const wanted = view.text.trim().toLowerCase();
-  const fits = (row) => text_of(row, 'format') === state.format && (!view.zone || text_of(row, 'zone') === view.zone) &&
-    (!view.cause || text_of(row, 'cause') === view.cause) && (!wanted || shown.some(([name]) =>
-      (texts.has(name) || name === 'point' || name === 'first') && String(key_of(row, name)).toLowerCase().includes(wanted)));
-  const order = (a, b) => {
-    const x = key_of(a, view.sort), y = key_of(b, view.sort);
-    const by = x < y ? -1 : x > y ? 1 : 0;
-    return (view.down ? -by : by) || a[column.point] - b[column.point];
-  };
-  return data.table.rows.filter(fits).sort(order);
-}
-
-function sort_by(name) {
-  view.down = view.sort === name && !view.down;
-  view.sort = name;
-  view.page = 0;
-  show_rows();
-  $('points-table').querySelector('th[aria-sort] button')?.focus({preventScroll: true});
-}
-
-function show_rows() {
-  const rows = chosen_rows(), pages = Math.max(1, Math.ceil(rows.length / view.size));
-  view.page = Math.min(view.page, pages - 1);
-  const visible = rows.slice(view.page * view.size, (view.page + 1) * view.size);
-  const kind = (name) => (!texts.has(name) ? 'number' : name === 'witness' ? 'long' : 'word');
-  const node = table(shown.map(([name, heading]) => [el('button', {type: 'button', onclick: () => sort_by(name)}, ...[heading].flat().map((part) => part.cloneNode?.(true) ?? part)),
-    (row) => cell(row, name), kind(name)]), visible);
-  node.querySelectorAll('th')[shown.findIndex(([name]) => name === view.sort)]
-    .setAttribute('aria-sort', view.down ? 'descending' : 'ascending');
-  const position = $('points-table').scrollLeft;
-  show_table('points-table', 'Points', rows.length ? node : empty(data.table.rows.length ? 'No point fits these filters.' : 'No point was audited.'));
-  $('points-table').scrollLeft = position;
-  show_pager(rows.length, pages);
-}
-
-function show_pager(total, pages) {
-  const go = (page, text) => { view.page = page; show_rows(); focus_again('pager', text); };
-  const step = (text, page, possible) => el('button', {type: 'button', ...(possible ? {} : {disabled: ''}), onclick: () => go(page, text)}, text);
-  const omitted = data.table.omitted ? ` The ${count(data.table.omitted)} least conspicuous rows are in points.csv only.` : '';
-  $('pager').replaceChildren(step('Previous', view.page - 1, view.page > 0),
-    el('span', {role: 'status'}, `Page ${count(view.page + 1)} of ${count(pages)}, ${plural(total, 'point')}.${omitted}`),
-    step('Next', view.page + 1, view.page + 1 < pages));
-}
-
-function show_points() {
-  const pick = (label, name, values) => el('label', {}, label, el('select', {onchange: (e) => { view[name] = e.target.value; view.page = 0; show_rows(); }},
-    el('option', {value: ''}, 'any'), ...values.map((v) => el('option', {value: v, ...(view[name] === v ? {selected: ''} : {})}, v))));
-  const here = data.table.rows.filter((row) => text_of(row, 'format') === state.format);
-  const present = (name) => [...new Set(here.map((row) => text_of(row, name)))].filter(Boolean).sort();
-  for (const name of ['zone', 'cause']) if (!present(name).includes(view[name])) view[name] = '';
-  const search = el('input', {type: 'search', value: view.text, placeholder: 'layer, label, image …',
-    oninput: (e) => { view.text = e.target.value; view.page = 0; show_rows(); }});
-  $('filters').replaceChildren(pick('Zone', 'zone', present('zone')), pick('Cause', 'cause', present('cause')), el('label', {}, 'Contains', search));
-  $('filters').onsubmit = (event) => event.preventDefault();
-  show_rows();
-}
+const show_points = () => points.show();
 
 show_page();

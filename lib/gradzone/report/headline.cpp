@@ -12,10 +12,10 @@ using Counts = std::vector<std::pair<std::string, Index>>;
 
 /// Distinct texts with their counts, most frequent first, then by name.
 template <class Text>
-Counts tally(const FormatPoints& format, Text text) {
+Counts tally(Records records, Text text) {
   std::map<std::string, Index> counts;
-  for (const PointResult* result : format.points) {
-    if (const std::string key = text(result->point); !key.empty()) ++counts[key];
+  for (const PointRecord& point : records) {
+    if (const std::string key = text(point); !key.empty()) ++counts[key];
   }
   Counts sorted(counts.begin(), counts.end());
   std::stable_sort(sorted.begin(), sorted.end(),
@@ -23,9 +23,8 @@ Counts tally(const FormatPoints& format, Text text) {
   return sorted;
 }
 
-Index count_zone(const FormatPoints& format, Zone zone) {
-  return std::count_if(format.points.begin(), format.points.end(),
-                       [zone](const PointResult* result) { return result->point.zone == zone; });
+Index count_zone(Records records, Zone zone) {
+  return std::ranges::count(records, zone, &PointRecord::zone);
 }
 
 std::string unit(const FormatPoints& format) {
@@ -37,9 +36,9 @@ std::string unit(const FormatPoints& format) {
 }
 
 /// " (cause: rounding, first at features.2)"
-std::string cause_clause(const FormatPoints& format) {
-  const Counts causes = tally(format, [](const PointRecord& point) { return point.cause; });
-  const Counts layers = tally(format, [](const PointRecord& point) { return point.cause_layer; });
+std::string cause_clause(Records records) {
+  const Counts causes = tally(records, [](const PointRecord& point) { return point.cause; });
+  const Counts layers = tally(records, [](const PointRecord& point) { return point.cause_layer; });
   if (causes.empty()) return "";
   std::string text = causes.size() == 1 ? "cause: " + causes.front().first : "causes:";
   if (causes.size() > 1) {
@@ -60,11 +59,11 @@ const char* verb(Index count) {
 
 }  // namespace
 
-std::string headline(const FormatPoints& format) {
-  const Index compensation = count_zone(format, Zone::compensation),
-              regular = count_zone(format, Zone::regular);
-  const Index bifurcation = count_zone(format, Zone::bifurcation),
-              undecided = count_zone(format, Zone::undecided);
+std::string zones_clause(Records records) {
+  const Index compensation = count_zone(records, Zone::compensation),
+              regular = count_zone(records, Zone::regular);
+  const Index bifurcation = count_zone(records, Zone::bifurcation),
+              undecided = count_zone(records, Zone::undecided);
   std::vector<std::string> parts;
   if (bifurcation) {
     parts.push_back(fmt::format("{} {} bifurcation{}", bifurcation, bifurcation == 1 ? "is a" : "are",
@@ -72,22 +71,26 @@ std::string headline(const FormatPoints& format) {
   }
   if (compensation) {
     parts.push_back(
-        fmt::format("{} {} compensation{}", compensation, verb(compensation), cause_clause(format)));
+        fmt::format("{} {} compensation{}", compensation, verb(compensation), cause_clause(records)));
   }
   if (regular) parts.push_back(fmt::format("{} {} regular", regular, verb(regular)));
   if (!bifurcation) parts.emplace_back("none is a bifurcation");
   parts.push_back(undecided ? fmt::format("{} {} undecided", undecided, verb(undecided)) : "none undecided");
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string headline(const FormatPoints& format) {
   return fmt::format("Of {} {} in {}, {}.", format.points.size(), unit(format), short_name(format.format),
-                     fmt::join(parts, ", "));
+                     zones_clause(format.records));
 }
 
 std::string meaning(const std::vector<FormatPoints>& formats) {
   Index points = 0, bifurcation = 0, compensation = 0, undecided = 0;
   for (const FormatPoints& format : formats) {
     points += static_cast<Index>(format.points.size());
-    bifurcation += count_zone(format, Zone::bifurcation);
-    compensation += count_zone(format, Zone::compensation);
-    undecided += count_zone(format, Zone::undecided);
+    bifurcation += count_zone(format.records, Zone::bifurcation);
+    compensation += count_zone(format.records, Zone::compensation);
+    undecided += count_zone(format.records, Zone::undecided);
   }
   if (points == 0) return "No point was audited, so there is nothing to say yet.";
   const bool one_format = formats.size() == 1;

@@ -17,7 +17,10 @@ std::string headline_html(const ReportModel& model) {
     html += "  <p class=\"headline\">" + escape_html(sentence) + "</p>\n";
   }
   html += "  <p class=\"meaning\">" + escape_html(model.meaning) + "</p>";
-  return html;
+  if (model.advice.empty()) return html;
+  html += "\n  <p class=\"advice\">What to do about it</p>\n  <ul class=\"advice\">\n";
+  for (const std::string& sentence : model.advice) html += "    <li>" + escape_html(sentence) + "</li>\n";
+  return html + "  </ul>";
 }
 
 /// Puts the parts in place of their {{names}}, in one pass: what is put in is never looked at again.
@@ -57,12 +60,20 @@ std::string render_report(const AuditResults& results) {
   return render(report_model(results), "audit", report_assets::audit_html(), report_assets::audit_js());
 }
 
+std::string render_report(const VolumeResults& results) {
+  return render(volume_model(results), "volume", report_assets::volume_html(), report_assets::volume_js());
+}
+
 std::string render_report(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons) {
   return render(training_model(record, comparisons), "train", report_assets::training_html(),
                 report_assets::training_js());
 }
 
 void write_report(const std::filesystem::path& folder, const AuditResults& results) {
+  write_file_atomically(folder / "report.html", render_report(results));
+}
+
+void write_report(const std::filesystem::path& folder, const VolumeResults& results) {
   write_file_atomically(folder / "report.html", render_report(results));
 }
 

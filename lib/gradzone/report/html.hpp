@@ -8,6 +8,7 @@
 #include "gradzone/io/results.hpp"
 #include "gradzone/study/published_curves.hpp"
 #include "gradzone/study/training_record.hpp"
+#include "gradzone/study/volume_study.hpp"
 
 namespace gradzone {
 
@@ -19,6 +20,11 @@ std::string render_report(const AuditResults& results);
 /// Writes `folder`/report.html: the old file or the new one is there, never a part. Throws as
 /// write_file_atomically.
 void write_report(const std::filesystem::path& folder, const AuditResults& results);
+
+/// The page of a volume study, of the results alone as well.
+std::string render_report(const VolumeResults& results);
+/// Writes `folder`/report.html, as above.
+void write_report(const std::filesystem::path& folder, const VolumeResults& results);
 
 /// The page of a training; `comparisons` (empty: none was asked for) as compare_with_published makes them for
 /// the record's curves. A function of both alone; times.csv, where it is there, is part of the record. Throws

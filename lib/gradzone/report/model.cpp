@@ -14,15 +14,9 @@ namespace {
 using report_sections::FormatPoints;
 using report_sections::Json;
 
-std::string text_at(const Json& configuration, const char* key) {
-  const auto at = configuration.find(key);
-  return at != configuration.end() && at->is_string() ? at->get<std::string>() : "";
-}
-
-std::string title_of(const Json& configuration) {
-  const std::string model = text_at(configuration, "model"), data = text_at(configuration, "data");
-  if (model.empty()) return "Audit of a network's gradients";
-  return data.empty() ? model : model + " on " + data;
+std::string audit_title(const Json& configuration) {
+  const std::string title = report_sections::network_and_data(configuration, "model");
+  return title.empty() ? "Audit of a network's gradients" : title;
 }
 
 int precision_of(const std::string& format) {
@@ -46,10 +40,13 @@ ReportModel report_model(const AuditResults& results) {
   const std::vector<FormatPoints> formats = by_format(results);
 
   ReportModel model;
-  model.title = title_of(configuration);
+  model.title = audit_title(configuration);
   for (const FormatPoints& format : formats) model.headlines.push_back(headline(format));
   if (formats.empty()) model.headlines.emplace_back("No point was audited.");
   model.meaning = meaning(formats);
+  std::vector<Verdicts> verdicts;
+  for (const FormatPoints& format : formats) verdicts.push_back({format.format, format.records});
+  model.advice = advice(verdicts);
 
   Json& data = model.data;
   data["choices"] = choices_of(results);
@@ -60,10 +57,10 @@ ReportModel report_model(const AuditResults& results) {
     const std::string& name = format.format;
     data["formats"].push_back(
         {{"name", name}, {"precision", precision_of(name)}, {"points", format.points.size()}});
-    data["zones"][name] = zones_of(format);
-    data["causes"][name] = causes_of(format);
-    data["thresholds"][name] = thresholds_of(format);
-    data["statistics"][name] = statistics_of(format);
+    data["zones"][name] = zones_of(format.records);
+    data["causes"][name] = causes_of(format.records, layers_of(format));
+    data["thresholds"][name] = thresholds_of({name, format.records, {}, 0});
+    data["statistics"][name] = statistics_of({name, format.records, {}, 0});
     data["branches"][name] = branches_of(format);
   }
   data["bits"] = bits_of(formats);

@@ -8,6 +8,7 @@
 #include "gradzone/io/results.hpp"
 #include "gradzone/study/published_curves.hpp"
 #include "gradzone/study/training_record.hpp"
+#include "gradzone/study/volume_study.hpp"
 
 namespace gradzone {
 
@@ -15,11 +16,13 @@ struct ReportModel {
   std::string title;                   ///< "lenet5:net.safetensors on mnist:data"
   std::vector<std::string> headlines;  ///< sentences
   std::string meaning;                 ///< what they mean, in plain words
-  nlohmann::ordered_json data;         ///< for page.js; infinities are "inf", NaN is null
+  std::vector<std::string> advice;     ///< what to do about it; may be empty
+  nlohmann::ordered_json data;         ///< for the page's scripts; infinities are "inf", NaN is null
 };
 
 /// Throws InputError if the configuration is not a JSON object.
 ReportModel report_model(const AuditResults& results);
+ReportModel volume_model(const VolumeResults& results);
 ReportModel training_model(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons);
 
 }  // namespace gradzone

@@ -19,8 +19,8 @@ function el(tag, attributes = {}, ...children) {
 const colour = (name) => `var(--${name})`;
 const swatch = (name) => el('span', {class: 'swatch', color: colour(name), 'aria-hidden': 'true'});
 const count = (n) => n.toLocaleString('en');
-const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
-const percent = (x) => `${(100 * x).toFixed(x === 0 || x === 1 ? 0 : x > 0.001 && x < 0.999 ? 1 : 3)} %`;
+const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : word.endsWith('ch') ? 'es' : 's'}`;
+const percent = (x) => `${(100 * x).toFixed(x === 0 || x === 1 ? 0 : x > 0.01 && x < 0.99 ? 1 : 3)} %`;
 
 // 4.2e−9, with a minus that does not break over lines; infinities and "not a number" travel as strings and null.
 function scientific(x) {
@@ -56,13 +56,37 @@ function focus_again(id, text) {
   [...$(id).querySelectorAll('button')].find((button) => button.textContent === text)?.focus({preventScroll: true});
 }
 
+// ---- figures as files --------------------------------------------------------------------------------------------------
+
+// `rows` are arrays, the first one the names of the columns; cells as RFC 4180 has them.
+function save_csv(file, rows) {
+  const cell = (x) => (x === null || x === undefined ? '' : /[",\r\n]/.test(x) ? `"${String(x).replaceAll('"', '""')}"` : String(x));
+  const text = rows.map((row) => row.map(cell).join(',') + '\n').join('');
+  const link = el('a', {href: URL.createObjectURL(new Blob([text], {type: 'text/csv'})), download: file});
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+// A button under the part `id` that saves {file, what, rows()}; none if there is nothing to save.
+function csv_button(id, csv) {
+  const button = csv ? el('button', {type: 'button', title: csv.file, 'aria-label': `CSV: ${csv.what}`,
+    onclick: () => save_csv(csv.file, csv.rows())}, 'CSV') : undefined;
+  const old = $(id).nextElementSibling;
+  if (old?.classList.contains('csv')) old.replaceChildren(...(button ? [button] : []));
+  else if (button) $(id).after(el('p', {class: 'csv'}, button));
+}
+const file_name = (text) => text.replace(/[^A-Za-z0-9]+/g, '-');
+// A frequency and its interval, as a file has them.
+const figures = ({count: n, share, low, high}) => [n, share, low, high];
+
 // ---- pictures by Chart.js ---------------------------------------------------------------------------------------------
 
 const drawn = new Map();
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 // Draws into the frame `id`, `height` pixels high (or as high as the style sheet says); `summary` is read aloud instead.
-function draw(id, summary, config, height) {
+// `csv` offers what is drawn as a file (csv_button).
+function draw(id, summary, config, height, csv) {
+  csv_button(id, config && csv);
   drawn.get(id)?.destroy();
   drawn.delete(id);
   const frame = $(id);

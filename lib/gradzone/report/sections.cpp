@@ -39,8 +39,9 @@ std::vector<FormatPoints> by_format(const AuditResults& results) {
   for (const PointResult& result : results.points) {
     auto at = std::find_if(formats.begin(), formats.end(),
                            [&](const FormatPoints& f) { return f.format == result.point.format; });
-    if (at == formats.end()) at = formats.insert(at, FormatPoints{result.point.format, {}});
+    if (at == formats.end()) at = formats.insert(at, FormatPoints{result.point.format, {}, {}});
     at->points.push_back(&result);
+    at->records.push_back(result.point);
   }
   return formats;
 }
@@ -63,6 +64,15 @@ Json parse_configuration(const std::string& text) {
         "report: the stored configuration is not a JSON object: its file is damaged; run the "
         "command that wrote it again");
   return configuration;
+}
+
+std::string network_and_data(const Json& configuration, const char* network) {
+  const auto text_at = [&](const char* key) {
+    const auto at = configuration.find(key);
+    return at != configuration.end() && at->is_string() ? at->get<std::string>() : "";
+  };
+  const std::string model = text_at(network), data = text_at("data");
+  return model.empty() || data.empty() ? model : model + " on " + data;
 }
 
 Json provenance(const Json& configuration) {

@@ -4,48 +4,20 @@
 #include <cmath>
 #include <map>
 #include <tuple>
-#include <unordered_map>
 
 #include "gradzone/report/escape.hpp"
 #include "gradzone/report/sections.hpp"
+#include "gradzone/report/strings.hpp"
 
 namespace gradzone::report_sections {
 namespace {
 
-constexpr std::size_t most_rows = 20000;  // about 3 MB of page
 constexpr std::size_t most_pictures = 40;
 constexpr Index most_pixels = 96;  // of a picture's longer side; larger pictures are averaged down
 
-/// Bifurcations first, then undecided points, then by how far the floats disagree.
-bool is_worse(const PointResult* a, const PointResult* b) {
-  const auto rank = [](const PointRecord& point) {
-    return point.zone == Zone::bifurcation    ? 0
-           : point.zone == Zone::undecided    ? 1
-           : point.zone == Zone::compensation ? 2
-                                              : 3;
-  };
-  const auto size = [](const PointRecord& point) {
-    const double value = point.zone == Zone::bifurcation ? point.delta_real_lower : point.delta_float_inf;
-    return std::isnan(value) ? HUGE_VAL : value;
-  };
-  return std::tuple(rank(a->point), -size(a->point), a->point.point) <
-         std::tuple(rank(b->point), -size(b->point), b->point.point);
+bool result_is_worse(const PointResult* a, const PointResult* b) {
+  return is_worse(a->point, b->point);
 }
-
-/// Texts that repeat on thousands of rows are stored once.
-class Strings {
- public:
-  std::size_t id(const std::string& text) {
-    const auto [at, is_new] = ids_.try_emplace(text, list_.size());
-    if (is_new) list_.push_back(text);
-    return at->second;
-  }
-  const Json& list() const { return list_; }
-
- private:
-  std::unordered_map<std::string, std::size_t> ids_;
-  Json list_ = Json::array();
-};
 
 /// Means over square blocks, so that the longer side has at most most_pixels.
 Thumbnail shrink(const Thumbnail& image) {
@@ -132,12 +104,26 @@ Json described(const PointResult& result, Strings& layers) {
 
 }  // namespace
 
+bool is_worse(const PointRecord& a, const PointRecord& b) {
+  const auto rank = [](const PointRecord& point) {
+    return point.zone == Zone::bifurcation    ? 0
+           : point.zone == Zone::undecided    ? 1
+           : point.zone == Zone::compensation ? 2
+                                              : 3;
+  };
+  const auto size = [](const PointRecord& point) {
+    const double value = point.zone == Zone::bifurcation ? point.delta_real_lower : point.delta_float_inf;
+    return std::isnan(value) ? HUGE_VAL : value;
+  };
+  return std::tuple(rank(a), -size(a), a.point) < std::tuple(rank(b), -size(b), b.point);
+}
+
 Json points_table(const AuditResults& results) {
   std::vector<const PointResult*> rows;
   for (const PointResult& result : results.points) rows.push_back(&result);
   const std::size_t omitted = rows.size() > most_rows ? rows.size() - most_rows : 0;
   if (omitted) {
-    std::stable_sort(rows.begin(), rows.end(), is_worse);
+    std::stable_sort(rows.begin(), rows.end(), result_is_worse);
     rows.resize(most_rows);
   }
   Strings strings;
@@ -168,7 +154,7 @@ Json worst_points(const std::vector<FormatPoints>& formats) {
     std::vector<const PointResult*> candidates;
     std::copy_if(format.points.begin(), format.points.end(), std::back_inserter(candidates),
                  [](const PointResult* result) { return result->point.zone != Zone::regular; });
-    std::stable_sort(candidates.begin(), candidates.end(), is_worse);
+    std::stable_sort(candidates.begin(), candidates.end(), result_is_worse);
     candidates.resize(std::min(candidates.size(), most));
     worst[format.format] = Json::array();
     for (const PointResult* result : candidates) worst[format.format].push_back(described(*result, layers));

@@ -7,7 +7,6 @@
 #include <map>
 
 #include "gradzone/report/sections.hpp"
-#include "gradzone/zones/census.hpp"
 #include "gradzone/zones/thresholds.hpp"
 
 namespace gradzone::report_sections {
@@ -19,53 +18,44 @@ Json zone_counts(const std::array<Index, std::size(all_zones)>& counts) {
   return object;
 }
 
-std::vector<PointRecord> records_of(const FormatPoints& format) {
-  std::vector<PointRecord> records;
-  for (const PointResult* result : format.points) records.push_back(result->point);
-  return records;
-}
-
 /// "inf" or "l1"
 std::string short_name(Statistic statistic) {
   return std::string(name(statistic)).substr(std::string("stat_").size());
 }
 
-/// The k with 10^k <= x < 10^(k+1), read off the shortest decimal form: 1e-7 is in decade -7 on every
-/// machine.
-int decade_of(double x) {
-  const std::string text = fmt::format("{:e}", x);
-  return std::stoi(text.substr(text.find('e') + 1));
-}
-
 }  // namespace
 
-Json zones_of(const FormatPoints& format) {
-  const Census census = take_census(records_of(format));
+Json frequency_of(const Frequency& frequency) {
+  return {{"count", frequency.count},
+          {"share", frequency.share},
+          {"low", frequency.ci95.low},
+          {"high", frequency.ci95.high}};
+}
+
+Json zones_of(Records records) {
+  const Census census = take_census(records);
   Json zones = Json::object();
-  for (const Zone zone : all_zones) {
-    const Frequency& frequency = census.zone(zone);
-    zones[name(zone)] = {{"count", frequency.count},
-                         {"share", frequency.share},
-                         {"low", frequency.ci95.low},
-                         {"high", frequency.ci95.high}};
-  }
+  for (const Zone zone : all_zones) zones[name(zone)] = frequency_of(census.zone(zone));
   return zones;
 }
 
-Json causes_of(const FormatPoints& format) {
-  std::vector<std::string> layers;  // forward order, where the branch records tell it
+std::vector<std::string> layers_of(const FormatPoints& format) {
+  std::vector<std::string> layers;
   for (const PointResult* result : format.points) {
     for (const BranchRecord& branch : result->branches) {
       if (std::find(layers.begin(), layers.end(), branch.layer) == layers.end())
         layers.push_back(branch.layer);
     }
   }
+  return layers;
+}
+
+Json causes_of(Records records, const std::vector<std::string>& layers) {
   const auto place = [&](const std::string& layer) {
     return std::find(layers.begin(), layers.end(), layer) - layers.begin();
   };
   std::map<std::tuple<std::ptrdiff_t, std::string, std::string>, Index> counts;
-  for (const PointResult* result : format.points) {
-    const PointRecord& point = result->point;
+  for (const PointRecord& point : records) {
     if (!point.cause.empty()) ++counts[{place(point.cause_layer), point.cause_layer, point.cause}];
   }
   Json list = Json::array();
@@ -75,35 +65,58 @@ Json causes_of(const FormatPoints& format) {
   return list;
 }
 
-Json thresholds_of(const FormatPoints& format) {
+namespace {
+
+Json matrix_of(const Confusion& confusion) {
+  return {{"above", zone_counts(confusion.above)}, {"below", zone_counts(confusion.not_above)}};
+}
+
+bool all_certified(const JudgedPoints& points) {
+  return points.uncertified.empty() && points.still == 0;
+}
+
+/// The best possible thresholds, where there are bifurcations to find.
+void add_best(Json& list, const JudgedPoints& points) {
+  for (const Statistic statistic : {Statistic::inf, Statistic::l1}) {
+    const BestThreshold best = best_threshold(points.certified, statistic);
+    if (!best.separation || !std::isfinite(best.tau)) continue;
+    list.push_back({{"norm", short_name(statistic)},
+                    {"tau", best.tau},
+                    {"origin", "the best possible one: the fewest wrong labels of these points"},
+                    {"matrix", matrix_of(best.confusion)}});
+  }
+}
+
+}  // namespace
+
+Json thresholds_of(const JudgedPoints& points) {
   Json list = Json::array();
-  for (const ThresholdResult& result : compare_with_thresholds(records_of(format))) {
-    const Threshold& threshold = result.threshold;
+  for (const JudgedThreshold& judged : judge_thresholds(points)) {
+    const Threshold& threshold = judged.threshold;
     Json rule{{"norm", short_name(threshold.statistic)}, {"tau", nullptr}, {"origin", threshold.source}};
-    if (threshold.tau && result.confusion) {
+    if (threshold.tau) {
       rule["tau"] = *threshold.tau;
-      rule["matrix"] = {{"above", zone_counts(result.confusion->above)},
-                        {"below", zone_counts(result.confusion->not_above)}};
+      if (!points.certified.empty()) rule["matrix"] = matrix_of(judged.confusion);
+      if (!all_certified(points))
+        rule["uncertified"] = {{"above", judged.uncertified_above}, {"below", judged.uncertified_not_above}};
     }
     list.push_back(std::move(rule));
   }
+  add_best(list, points);
   return list;
 }
 
-Json statistics_of(const FormatPoints& format) {
+Json statistics_of(const JudgedPoints& points) {
   Json statistics = Json::object();
   for (const Statistic statistic : {Statistic::inf, Statistic::l1}) {
-    constexpr int zero = -10000, infinite = 10000;
-    std::map<int, std::array<Index, std::size(all_zones)>> decades;
-    for (const PointResult* result : format.points) {
-      const double x = value(result->point, statistic);
-      const int decade = x == 0 ? zero : std::isfinite(x) ? decade_of(x) : infinite;
-      ++decades[decade][static_cast<std::size_t>(result->point.zone)];
-    }
     Json& bins = statistics[short_name(statistic)] = Json::array();
-    for (const auto& [decade, counts] : decades) {
-      const Json label = decade == zero ? Json("zero") : decade == infinite ? Json("inf") : Json(decade);
-      bins.push_back({{"decade", label}, {"zones", zone_counts(counts)}});
+    for (const Decade& decade : decades(points.certified, points.uncertified, points.still, statistic)) {
+      const Json label = decade.kind == Decade::Kind::zero         ? Json("zero")
+                         : decade.kind == Decade::Kind::not_finite ? Json("inf")
+                                                                   : Json(decade.exponent);
+      Json classes = zone_counts(decade.zones);
+      if (!all_certified(points)) classes["not certified"] = decade.uncertified;
+      bins.push_back({{"decade", label}, {"zones", std::move(classes)}});
     }
   }
   return statistics;

@@ -9,14 +9,7 @@ const of_configuration = (row) => data.configurations[row.configuration];
 
 // Offers `rows` (arrays, the first one the names of the columns) as a file.
 function offer_csv(id, file, rows) {
-  const cell = (x) => (x === null || x === undefined ? '' : /[",\n]/.test(x) ? `"${String(x).replaceAll('"', '""')}"` : String(x));
-  const save = () => {
-    const text = rows().map((row) => row.map(cell).join(',') + '\n').join('');
-    const link = el('a', {href: URL.createObjectURL(new Blob([text], {type: 'text/csv'})), download: file});
-    link.click();
-    URL.revokeObjectURL(link.href);
-  };
-  $(id).replaceChildren(el('button', {type: 'button', onclick: save}, `Save ${file}`));
+  $(id).replaceChildren(el('button', {type: 'button', onclick: () => save_csv(file, rows())}, `Save ${file}`));
 }
 
 function show_final() {

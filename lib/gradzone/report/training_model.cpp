@@ -9,9 +9,7 @@ ReportModel training_model(const TrainingRecord& record,
   const Json configuration = parse_configuration(record.results.configuration);
   const std::vector<TrainingCurve> curves = curves_of(record.trace);
   ReportModel model;
-  model.title = record.network();
-  if (const auto at = configuration.find("data"); at != configuration.end() && at->is_string())
-    model.title += " on " + at->get<std::string>();
+  model.title = network_and_data(configuration);
   model.headlines = training_headlines(record, curves);
   model.meaning = training_meaning(comparisons);
   model.data["configurations"] = configurations_of(record, curves, comparisons);

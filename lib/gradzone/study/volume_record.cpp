@@ -29,8 +29,8 @@ Identity read_identity(const std::filesystem::path& file) {
     for (const Json& format : json.at("formats"))
       out.formats.push_back(parse_format(format.get<std::string>()));
   } catch (const Json::exception&) {
-    throw InputError(fmt::format("{}: not the configuration of a volume study: it lacks command, formats or hit",
-                                 file.string()));
+    throw InputError(fmt::format(
+        "{}: not the configuration of a volume study: it lacks command, formats or hit", file.string()));
   } catch (const UsageError& error) {  // a rule or a format that does not exist
     throw InputError(fmt::format("{}: {}", file.string(), error.what()));
   }
@@ -56,7 +56,8 @@ VolumeResults load_volume(const std::filesystem::path& folder) {
   const VolumeTables tables(folder, identity.formats, true);
   VolumeResults results{identity.text, identity.command, 0, identity.hit, tables.rows(), tables.points()};
   if (results.rows.empty())
-    throw InputError(fmt::format("{}: this volume study has no finished initialisation yet", folder.string()));
+    throw InputError(
+        fmt::format("{}: this volume study has no finished initialisation yet", folder.string()));
   for (const VolumeRow& row : results.rows) results.inits = std::max(results.inits, row.init + 1);
   if (const auto summary = folder / "summary.json"; std::filesystem::exists(summary))
     read_request(results, summary);

@@ -37,12 +37,6 @@ struct Counters {
   }
 };
 
-bool is_hit(const HitRule& rule, const VolumePoint& p) {
-  const PointRecord& floats = p.point;
-  return rule.is_hit(
-      {floats.delta_float_inf, floats.delta_float_l1, floats.stat_inf, floats.stat_l1, p.delta_first_layer});
-}
-
 FormatVolume volume_of(const VolumeResults& results, const std::string& format) {
   FormatVolume out;
   out.format = format;
@@ -103,6 +97,12 @@ Json format_json(const FormatVolume& volume, const HitRule& hit) {
 }
 
 }  // namespace
+
+bool is_hit(const HitRule& rule, const VolumePoint& p) {
+  const PointRecord& floats = p.point;
+  return rule.is_hit(
+      {floats.delta_float_inf, floats.delta_float_l1, floats.stat_inf, floats.stat_l1, p.delta_first_layer});
+}
 
 std::vector<FormatVolume> by_format(const VolumeResults& results) {
   std::vector<FormatVolume> out;

@@ -29,6 +29,9 @@ struct FormatVolume {
   Census census;                                        ///< of the certified ones
 };
 
+/// Whether a mini-batch that differs or is certified is a hit.
+bool is_hit(const HitRule& rule, const VolumePoint& p);
+
 /// In the order of the rows.
 std::vector<FormatVolume> by_format(const VolumeResults& results);
 
