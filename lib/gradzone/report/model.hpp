@@ -7,6 +7,7 @@
 
 #include "gradzone/io/results.hpp"
 #include "gradzone/study/published_curves.hpp"
+#include "gradzone/study/tie_study.hpp"
 #include "gradzone/study/training_record.hpp"
 
 namespace gradzone {
@@ -21,5 +22,6 @@ struct ReportModel {
 /// Throws InputError if the configuration is not a JSON object.
 ReportModel report_model(const AuditResults& results);
 ReportModel training_model(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons);
+ReportModel ties_model(const TieResults& results);
 
 }  // namespace gradzone
