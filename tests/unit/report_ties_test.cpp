@@ -54,6 +54,17 @@ TEST(TieSentence, SaysThatNothingTies) {
   EXPECT_EQ(tie_sentence(point), "Image 10 (label 0) in fp32: none of 32 windows ties. Zone regular.");
 }
 
+TEST(TieSentence, NamesTheProgramWhereEachChoiceHasItsOwn) {
+  TiePoint point = made_up_ties(1).points[0];
+  point.layers.resize(1);
+  point.layers[0] = made_up_layer("pool", 2, 4, 4, 1);
+  point.point.form = "composed";
+  point.point.choices = "beta=10,minimal";
+  EXPECT_TRUE(
+      tie_sentence(point).starts_with("Image 10 (label 0) in fp32, composed, beta=10: 1 of 32 windows tie"))
+      << tie_sentence(point);
+}
+
 TEST(TiesPageText, StaysSmallHoweverManyImages) {
   // A hundred images in two formats, 46 feature maps each: what is too much is left out.
   const std::string page = render_ties_page(made_up_ties(100));

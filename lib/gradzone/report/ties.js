@@ -42,12 +42,14 @@ function show_verdict() {
   const why = [p.cause && `cause: ${p.cause}${p.cause_layer && `, first at ${p.cause_layer}`}`,
     p.witness && `witness: ${p.witness}`, p.proof && `proof: ${p.proof}`].filter(Boolean).join('; ');
   const here = view();
+  // In the composed form each choice has a forward pass, and so ties, of its own.
+  const program = data.form === 'composed' ? `, composed, ${data.first_choice}` : '';
   const ties = here.ties ? `${count(here.ties)} of ${plural(layer().windows, 'window')} tie: ${counted(here.counts)}.` :
     `None of its ${plural(layer().windows, 'window')} ties.`;
   const choices = layer().choices_differ ? '' : ' The compared choices agree at this layer: its ties do not matter to them.';
   $('verdict').style.setProperty('--c', colour(p.zone));
   $('verdict').replaceChildren(`Image ${count(p.sample)}, label ${p.label}`, p.predicted < 0 ? '' : `, predicted ${p.predicted}`,
-    `, in ${short(p.format)}: `, swatch(p.zone), el('b', {}, p.zone), why ? ` (${why}). ` : '. ',
+    `, in ${short(p.format)}${program}: `, swatch(p.zone), el('b', {}, p.zone), why ? ` (${why}). ` : '. ',
     `At ${layer().name}: ${ties}${choices}`);
 }
 
@@ -55,7 +57,7 @@ function show_verdict() {
 const positions = (members) => members.map((i) => i + 1).join(', ');
 const entry = (x) => (x === null ? '–' : x === 'inf' ? '∞' : String(x));
 
-function window_words([, , kind, reached, floats, reals, value]) {
+function window_words([, , kind, reached, floats, reals, value, why]) {
   const derivative = reached ? 'A nonzero derivative reaches it.' : 'No derivative reaches it.';
   const end = ` ${derivative}`;
   if (layer().op === 'norm_pool') return `a zero window (${classes[kind].name}).${end}`;
@@ -64,7 +66,8 @@ function window_words([, , kind, reached, floats, reals, value]) {
   }
   const list = `the entries are ${value.map(entry).join(', ')} in floats`;
   const real = reals === null ? positions(floats) : reals.length ? positions(reals) : 'undecided';
-  return `${classes[kind].name}: ${list}; the maximum is at ${positions(floats) || 'none'} in floats, over the reals at ${real}.${end}`;
+  const among = why && ` (${why === 'constant' ? 'constants' : `${why} patches`})`;
+  return `${classes[kind].name}: ${list}; the maximum is at ${positions(floats) || 'none'} in floats, over the reals at ${real}${among}.${end}`;
 }
 
 function show_window() {

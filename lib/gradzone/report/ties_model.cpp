@@ -7,6 +7,7 @@
 #include <map>
 #include <numeric>
 
+#include "gradzone/base/text.hpp"
 #include "gradzone/report/escape.hpp"
 #include "gradzone/report/model.hpp"
 #include "gradzone/report/picture.hpp"
@@ -46,8 +47,8 @@ Json places_of(const LayerTies& layer) {
   return out;
 }
 
-/// [row, column, class, reached, float members, real members (null: the same), value]: one value where all
-/// members have it, else the entries of the window.
+/// [row, column, class, reached, float members, real members (null: the same), value, expressions]: one value
+/// where all members have it, else the entries of the window.
 Json window_of(const Tie& tie) {
   const bool same = tie.kind == TieKind::real;
   Json value = nullptr;
@@ -57,9 +58,9 @@ Json window_of(const Tie& tie) {
     value = Json::array();
     for (const double x : tie.entries) value.push_back(rounded(x, 17));
   }
-  return {tie.row,         tie.column,        static_cast<int>(class_of(tie)),
-          tie.reached,     tie.float_members, same ? Json() : Json(tie.real_members),
-          std::move(value)};
+  return {tie.row,          tie.column,           static_cast<int>(class_of(tie)),
+          tie.reached,      tie.float_members,    same ? Json() : Json(tie.real_members),
+          std::move(value), name(tie.expressions)};
 }
 
 struct Range {
@@ -190,7 +191,8 @@ ReportModel ties_model(const TieResults& results) {
   }
   model.meaning = meaning();
   Json& data = model.data;
-  data["choices"] = configuration.value("choices", "");
+  data["form"] = configuration.value("form", "");
+  data["first_choice"] = split(configuration.value("choices", ""), ',').front();
   data["layers"] = results.points.empty() ? Json::array() : shapes_of(results.points[0].layers);
   data["images"] = Json::array();
   for (const Thumbnail& image : results.images) data["images"].push_back(report_sections::picture(image));

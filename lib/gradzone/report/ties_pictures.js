@@ -200,6 +200,6 @@ function show_channels() {
   }));
   if (before) $('channels').children[state.channel]?.focus({preventScroll: true});
   const left = shape.channels - shown.length;
-  $('omitted').replaceChildren(left ? `The ${count(shown.length)} channels with most ties; ${plural(left, 'other')} in ties.csv only. ` : '',
+  $('omitted').replaceChildren(left ? `The ${count(shown.length)} channels with most ties, constants counted last; ${plural(left, 'other')} in ties.csv only. ` : '',
     'The number is that of the ties drawn.');
 }

@@ -112,7 +112,7 @@ std::string LoadedTies::configuration() const {
       {"formats", names_of(study_.formats)},
       {"form", name(study_.form)},
       {"choices", names(study_.choices)},
-      {"layer", study_.layer},
+      {"layer", study_.layer.empty() ? "all" : study_.layer},
       {"seed", study_.seed},
       {"rounding",
        "parameters and inputs are rounded to nearest even into each format; these numbers are the point"},

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "gradzone/base/text.hpp"
 #include "gradzone/io/csv.hpp"
 #include "gradzone/io/json.hpp"
 
@@ -37,6 +38,15 @@ Json counts_json(const TieCounts& c) {
           {"false", c.false_ties},  {"lost", c.lost_ties}, {"undecided", c.undecided},
           {"constant", c.constant}, {"equal", c.equal},    {"different", c.different},
           {"reached", c.reached}};
+}
+
+/// "fp16/pairwise"; in the composed form, where each choice has a forward pass of its own, "fp16, composed,
+/// native": whose ties are listed.
+std::string program_name(const PointRecord& point) {
+  const std::string& full = point.format;
+  const std::string format = full.ends_with("/chain") ? full.substr(0, full.size() - 6) : full;
+  if (point.form != name(Form::composed)) return format;
+  return fmt::format("{}, {}, {}", format, point.form, split(point.choices, ',').front());
 }
 
 std::string zone_clause(const PointRecord& point) {
@@ -156,9 +166,8 @@ std::string ties_json(const TieResults& results) {
 std::string tie_sentence(const TiePoint& point) {
   TieCounts counts;
   for (const LayerTies& layer : point.layers) counts += layer;
-  const std::string& full = point.point.format;
-  const std::string format = full.ends_with("/chain") ? full.substr(0, full.size() - 6) : full;
-  std::string out = fmt::format("Image {} (label {}) in {}: ", point.sample, point.label, format);
+  std::string out =
+      fmt::format("Image {} (label {}) in {}: ", point.sample, point.label, program_name(point.point));
   if (counts.ties == 0)
     return out + fmt::format("none of {} windows ties. {}", counts.windows, zone_clause(point.point));
   constexpr const char* words[] = {"among constants that pass no derivative",

@@ -76,8 +76,9 @@ struct TieInput {
   const std::vector<Tensor<double>>& values;  ///< per node, of the first run
 };
 
-/// One entry per max pool and norm pool, in forward order. Precondition: one image, and batch norms (if any)
-/// in evaluation mode.
+/// One entry per max pool and norm pool, in forward order. Float ties are those of the first run: in the
+/// composed form the other choices' programs may tie elsewhere. Precondition: one image, and batch norms (if
+/// any) in evaluation mode.
 std::vector<LayerTies> list_ties(const TieInput& input);
 
 /// Max pools and norm pools of a graph, by name.
