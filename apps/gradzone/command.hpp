@@ -42,6 +42,7 @@ void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_report(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_search_lr(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_threshold(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_ties(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_train(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_volume(CLI::App& app, Common& common, ExitCode& exit_code);
 

@@ -113,6 +113,7 @@ int run(int argc, char** argv) {
   add_drift(app, common, exit_code);
   add_examples(app, common, exit_code);
   add_forms(app, common, exit_code);
+  add_ties(app, common, exit_code);
   add_inspect(app, common, exit_code);
   add_data(app, common, exit_code);
   add_report(app, common, exit_code);

@@ -16,6 +16,9 @@ std::string_view volume_html();  ///< of a volume study's
 std::string_view volume_js();
 std::string_view training_html();  ///< of a training's
 std::string_view training_js();
+std::string_view ties_html();  ///< of a page of ties, whose style is added to page.css
+std::string_view ties_css();
+std::string_view ties_js();
 std::string_view chart_js();  ///< Chart.js 3.9 of the system (MIT licence)
 
 }  // namespace gradzone::report_assets

@@ -35,19 +35,6 @@ function tie_swatch(kind) {
   return canvas;
 }
 
-function pixels_of(image) {
-  const bytes = Uint8Array.from(atob(image.pixels), (c) => c.charCodeAt(0));
-  const small = el('canvas', {width: image.width, height: image.height});
-  const ctx = small.getContext('2d'), picture = ctx.createImageData(image.width, image.height);
-  const plane = image.width * image.height;
-  for (let i = 0; i < plane; ++i) {
-    for (let c = 0; c < 3; ++c) picture.data[4 * i + c] = bytes[image.channels >= 3 ? c * plane + i : i];
-    picture.data[4 * i + 3] = 255;
-  }
-  ctx.putImageData(picture, 0, 0);
-  return small;
-}
-
 // marks: [layer, kind, x0, y0, x1, y1, channels] in pixels of the original image.
 function draw_picture(canvas, image, marks) {
   const ctx = canvas.getContext('2d');

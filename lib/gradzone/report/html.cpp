@@ -40,17 +40,18 @@ std::string fill(std::string_view page, const std::map<std::string_view, std::st
 }
 
 std::string render(const ReportModel& model, std::string_view command, std::string_view body,
-                   std::string_view script) {
+                   std::string_view script, std::string_view style = report_assets::page_css(),
+                   std::string_view charts = report_assets::chart_js()) {
   const std::string title = escape_html(model.title), headline = headline_html(model);
   const std::string data =
       escape_script(model.data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   return fill(report_assets::page_html(), {{"title", title},
                                            {"command", command},
                                            {"headline", headline},
-                                           {"style", report_assets::page_css()},
+                                           {"style", style},
                                            {"body", body},
                                            {"data", data},
-                                           {"chartjs", report_assets::chart_js()},
+                                           {"chartjs", charts},
                                            {"script", script}});
 }
 
@@ -69,6 +70,11 @@ std::string render_report(const TrainingRecord& record, const std::vector<Publis
                 report_assets::training_js());
 }
 
+std::string render_ties_page(const TieResults& results) {
+  const std::string style = std::string(report_assets::page_css()) + std::string(report_assets::ties_css());
+  return render(ties_model(results), "ties", report_assets::ties_html(), report_assets::ties_js(), style, "");
+}
+
 void write_report(const std::filesystem::path& folder, const AuditResults& results) {
   write_file_atomically(folder / "report.html", render_report(results));
 }
@@ -80,6 +86,10 @@ void write_report(const std::filesystem::path& folder, const VolumeResults& resu
 void write_report(const std::filesystem::path& folder, const TrainingRecord& record,
                   const std::vector<PublishedComparison>& comparisons) {
   write_file_atomically(folder / "report.html", render_report(record, comparisons));
+}
+
+void write_ties_page(const std::filesystem::path& folder, const TieResults& results) {
+  write_file_atomically(folder / "ties.html", render_ties_page(results));
 }
 
 }  // namespace gradzone

@@ -7,6 +7,7 @@
 
 #include "gradzone/io/results.hpp"
 #include "gradzone/study/published_curves.hpp"
+#include "gradzone/study/tie_study.hpp"
 #include "gradzone/study/training_record.hpp"
 #include "gradzone/study/volume_study.hpp"
 
@@ -33,5 +34,11 @@ std::string render_report(const TrainingRecord& record, const std::vector<Publis
 /// Writes `folder`/report.html, as above.
 void write_report(const std::filesystem::path& folder, const TrainingRecord& record,
                   const std::vector<PublishedComparison>& comparisons);
+
+/// The page of tied windows, drawn on their images. Holds about 12 MB of feature maps at most; it says how
+/// many channels it leaves out. Throws InputError if the configuration is not a JSON object.
+std::string render_ties_page(const TieResults& results);
+/// Writes `folder`/ties.html, as above.
+void write_ties_page(const std::filesystem::path& folder, const TieResults& results);
 
 }  // namespace gradzone

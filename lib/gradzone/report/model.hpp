@@ -7,6 +7,7 @@
 
 #include "gradzone/io/results.hpp"
 #include "gradzone/study/published_curves.hpp"
+#include "gradzone/study/tie_study.hpp"
 #include "gradzone/study/training_record.hpp"
 #include "gradzone/study/volume_study.hpp"
 
@@ -24,5 +25,6 @@ struct ReportModel {
 ReportModel report_model(const AuditResults& results);
 ReportModel volume_model(const VolumeResults& results);
 ReportModel training_model(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons);
+ReportModel ties_model(const TieResults& results);
 
 }  // namespace gradzone

@@ -12,12 +12,8 @@
 #include <span>
 
 #include "gradzone/base/error.hpp"
-#include "gradzone/base/file.hpp"
 #include "gradzone/base/parallel.hpp"
-#include "gradzone/data/sha256.hpp"
-#include "gradzone/io/checkpoint.hpp"
 #include "gradzone/io/store.hpp"
-#include "gradzone/nets/nets.hpp"
 #include "gradzone/study/machine.hpp"
 #include "version.hpp"
 
@@ -49,10 +45,6 @@ void check(const AuditStudy& s) {
         "batch's; leave one of the two out");
   }
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
-}
-
-Graph load_graph(const AuditStudy& s) {
-  return make_net(parse_model_spec(s.model).net, s.batch_norm);
 }
 
 /// What one point takes at most, roughly: float runs of every choice with their branches, and the reference's
@@ -104,20 +96,9 @@ std::string AuditStudy::command() const {
 
 LoadedStudy::LoadedStudy(AuditStudy study)
     : study_((check(study), std::move(study))),
-      graph_(load_graph(study_)),
+      model_(load_model(study_.model, study_.batch_norm, study_.seed)),
       data_(load_dataset(study_.data, study_.split, study_.seed, study_.on_bad_image)) {
-  const ModelSpec model = parse_model_spec(study_.model);
-  if (model.initialisation) {
-    parameters_ = initialise(graph_, *model.initialisation, study_.seed);
-    Sha256 hash;  // of the numbers drawn, as there is no file
-    for (const Tensor<double>& t : parameters_) hash.update(std::as_bytes(std::span(t.data)));
-    model_sha256_ = hash.hex();
-  } else {
-    const std::vector<std::byte> bytes = read_file(model.file, largest_safetensors_file);
-    model_sha256_ = sha256_hex(bytes);
-    parameters_ = parameters_for(graph_, parse_safetensors(bytes, model.file.string()), model.file.string());
-  }
-  check_data_fits(graph_, data_);
+  check_data_fits(graph(), data_);
   order_ = sample_order(data_.size(), study_.shuffle, study_.seed);
   const Index available = data_.size() / study_.batch;
   points_ = study_.samples == 0 ? available : study_.samples;
@@ -141,8 +122,8 @@ std::string LoadedStudy::configuration() const {
       {"study", "audit"},
       {"command", study_.command()},
       {"model", study_.model},
-      {"model_sha256", model_sha256_},
-      {"network", graph_.name()},
+      {"model_sha256", model_.sha256},
+      {"network", graph().name()},
       {"data", study_.data},
       {"split", study_.split},
       {"data_sha256", data_.fingerprint()},
@@ -219,9 +200,9 @@ AuditResults LoadedStudy::run(const std::filesystem::path& folder, int threads, 
   for (const Format format : study_.formats) {
     AuditOptions options{format, study_.form, study_.choices, reference, study_.backend};
     Auditors& both = auditors.emplace_back();
-    both.points = std::make_unique<Auditor>(graph_, parameters_, options);
+    both.points = std::make_unique<Auditor>(model_.graph, model_.parameters, options);
     options.reference.work = Work::verdict;
-    if (study_.per_sample) both.samples = std::make_unique<Auditor>(graph_, parameters_, options);
+    if (study_.per_sample) both.samples = std::make_unique<Auditor>(model_.graph, model_.parameters, options);
   }
   ResultStore store = ResultStore::open(folder, configuration());
   std::vector<Unit> pending;
@@ -242,7 +223,7 @@ AuditResults LoadedStudy::run(const std::filesystem::path& folder, int threads, 
   };
   const std::int64_t memory = study_.memory > 0 ? study_.memory : quarter_of_memory();
   // Where points are too large to be in memory side by side, the threads share each of them.
-  const bool side_by_side = bytes_of_point(graph_, study_) * width <= memory;
+  const bool side_by_side = bytes_of_point(graph(), study_) * width <= memory;
   const Index units = static_cast<Index>(pending.size());
   on_threads(threads, [&] {
     if (side_by_side) return parallel_for(units, audit_unit);

@@ -15,6 +15,7 @@
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 #include "gradzone/io/results.hpp"
+#include "gradzone/study/loaded_model.hpp"
 #include "gradzone/zones/auditor.hpp"
 
 namespace gradzone {
@@ -54,7 +55,7 @@ class LoadedStudy {
   AuditResults run(const std::filesystem::path& folder, int threads, const Watch& watch) const;
 
   const AuditStudy& study() const { return study_; }
-  const Graph& graph() const { return graph_; }
+  const Graph& graph() const { return model_.graph; }
   const Dataset& data() const { return data_; }
   Index points() const { return points_; }
   /// The JSON that identifies the study in its store: options, checksums of model and data, versions.
@@ -70,9 +71,7 @@ class LoadedStudy {
   SampleRecord audit_sample(const Auditor& auditor, Index sample, Index image) const;
 
   AuditStudy study_;
-  Graph graph_;
-  Parameters parameters_;
-  std::string model_sha256_;
+  LoadedModel model_;
   Dataset data_;
   std::vector<Index> order_;
   Index points_ = 0;

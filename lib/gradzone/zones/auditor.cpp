@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "gradzone/base/error.hpp"
-#include "gradzone/exact/kink_rules.hpp"
 #include "gradzone/zones/branch_comparison.hpp"
 #include "gradzone/zones/float_difference.hpp"
 #include "gradzone/zones/gradient_error.hpp"
@@ -101,12 +100,30 @@ Auditor::Auditor(const Graph& graph, const Parameters& parameters, AuditOptions 
 
 Auditor::~Auditor() = default;
 
-PointResult Auditor::audit(const MiniBatch& unrounded) const {
-  const AuditOptions& options = state_->options;
+const Graph& Auditor::graph() const {
+  return state_->graph;
+}
+const Parameters& Auditor::parameters() const {
+  return state_->parameters;
+}
+const std::vector<Choice>& Auditor::choices() const {
+  return state_->choices;
+}
+const std::vector<std::vector<KinkRule>>& Auditor::rules() const {
+  return state_->rules;
+}
+
+PointEvidence Auditor::evaluate(const MiniBatch& unrounded) const {
   validate(state_->graph, unrounded);
-  const MiniBatch batch = round_to_format(unrounded, options.format.id);
-  const std::vector<FloatRun> runs = state_->run_all(batch, options.form);
-  const RealVerdict verdict = state_->reference->evaluate(batch, state_->choices);
+  PointEvidence out{round_to_format(unrounded, state_->options.format.id), {}, {}};
+  out.runs = state_->run_all(out.batch, state_->options.form);
+  out.verdict = state_->reference->evaluate(out.batch, state_->choices);
+  return out;
+}
+
+PointResult Auditor::classify(const PointEvidence& evidence) const {
+  const AuditOptions& options = state_->options;
+  const auto& [batch, runs, verdict] = evidence;
   const FloatDifference floats = largest_difference(runs);
 
   PointResult result;

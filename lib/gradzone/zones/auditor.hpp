@@ -7,6 +7,7 @@
 
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/eval/float_evaluator.hpp"
+#include "gradzone/exact/kink_rules.hpp"
 #include "gradzone/exact/real_evaluator.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
@@ -22,6 +23,13 @@ struct AuditOptions {
   Backend backend = Backend::cpu;
 };
 
+/// A point in both worlds: the rounded mini-batch, the float run of each choice, what the reals say.
+struct PointEvidence {
+  MiniBatch batch;
+  std::vector<FloatRun> runs;
+  RealVerdict verdict;
+};
+
 class Auditor {
  public:
   /// Rounds the parameters and scalars to the format; they and the graph are copied. Throws UsageError for
@@ -31,7 +39,17 @@ class Auditor {
 
   /// Classifies one mini-batch (rounded to the format first). Fills everything of PointResult that follows
   /// from the point itself; `point`, `first`, `label`, image and seconds are the caller's. Thread-safe.
-  PointResult audit(const MiniBatch& batch) const;
+  PointResult audit(const MiniBatch& batch) const { return classify(evaluate(batch)); }
+  /// The two halves of an audit, for those who look at the evidence, too. Thread-safe.
+  PointEvidence evaluate(const MiniBatch& batch) const;
+  PointResult classify(const PointEvidence& evidence) const;
+
+  /// As the format's float program sees them: the graph with its scalars, the parameters, the choices (whose
+  /// rules these are).
+  const Graph& graph() const;
+  const Parameters& parameters() const;
+  const std::vector<Choice>& choices() const;
+  const std::vector<std::vector<KinkRule>>& rules() const;
 
  private:
   struct State;

@@ -3,33 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <span>
+
+#include "gradzone/zones/kink_codes.hpp"
+#include "gradzone/zones/receptive_field.hpp"
 
 namespace gradzone {
-namespace {
-
-/// The codes of one kink: a pooling window's entries, or a single code.
-using Codes = std::span<const std::uint8_t>;
-
-Index codes_per_kink(const Operation& op) {
-  const auto* pool = std::get_if<MaxPool2d>(&op);
-  return pool ? pool->window.kernel_h * pool->window.kernel_w : 1;
-}
-
-Codes codes_of(const LayerBranches& branches, Index kink, Index size) {
-  return Codes(branches.codes).subspan(static_cast<std::size_t>(kink * size), static_cast<std::size_t>(size));
-}
-
-bool is_unknown(Codes codes) {
-  return std::find(codes.begin(), codes.end(), unknown_branch) != codes.end();
-}
-
-/// A max-pool window with several maximal entries, an activation on a kink, a zero window of a norm pool.
-bool is_tie(const Operation& op, Codes codes) {
-  if (std::holds_alternative<MaxPool2d>(op))
-    return std::count(codes.begin(), codes.end(), std::uint8_t{1}) > 1;
-  return codes[0] % 2 == 1 && codes[0] != unknown_branch;
-}
 
 Site compare(const Operation& op, Codes floats, Codes reals) {
   if (is_unknown(reals)) return Site::none;
@@ -46,6 +24,8 @@ Site compare(const Operation& op, Codes floats, Codes reals) {
   if (float_tie && has_extra(floats, reals)) return Site::false_tie;
   return real_tie && has_extra(reals, floats) ? Site::lost_tie : Site::none;
 }
+
+namespace {
 
 void count_tie(std::int8_t sign, Index& positive, Index& zero, Index& negative) {
   if (sign == unknown_sign) return;
@@ -127,31 +107,6 @@ Cause branch_cause(const Graph& graph, const std::vector<std::vector<KinkRule>>&
 
 namespace {
 
-/// The rectangle of input pixels behind a rectangle of a node's output, back through the first input of each
-/// layer.
-PixelBox receptive_box(const Graph& graph, NodeId id, PixelBox box) {
-  while (id != 0) {
-    const Node& node = graph.node(id);
-    const auto* conv = std::get_if<Conv2d>(&node.op);
-    const Window* w = conv ? &conv->window : pooling_window(node.op);
-    if (w) {
-      box = {box.x0 * w->stride_w - w->padding_w, box.y0 * w->stride_h - w->padding_h,
-             (box.x1 - 1) * w->stride_w - w->padding_w + w->kernel_w,
-             (box.y1 - 1) * w->stride_h - w->padding_h + w->kernel_h};
-    } else if (node.shape.size() != 3) {
-      return {};
-    }
-    id = node.inputs[0];
-  }
-  return graph.input_shape().size() == 3 ? box : PixelBox{};
-}
-
-/// How many input pixels one step of a node's output spans.
-std::pair<Index, Index> cumulative_stride(const Graph& graph, NodeId id) {
-  const PixelBox here = receptive_box(graph, id, {0, 0, 1, 1}), next = receptive_box(graph, id, {1, 1, 2, 2});
-  return {next.x0 - here.x0, next.y0 - here.y0};
-}
-
 TieWindow describe(const Graph& graph, NodeId id, Index kink, Codes members, Site site, std::int8_t sign) {
   const Node& node = graph.node(id);
   const Index channels = node.shape[0], h = node.shape[1], w = node.shape[2];
@@ -168,12 +123,9 @@ TieWindow describe(const Graph& graph, NodeId id, Index kink, Codes members, Sit
   for (std::size_t i = 0; i < members.size(); ++i) {
     if (members[i] == 1) tie.members.push_back(static_cast<int>(i));
   }
-  tie.sees = receptive_box(graph, id, {tie.column, tie.row, tie.column + 1, tie.row + 1});
-  const auto [step_x, step_y] = cumulative_stride(graph, id);
-  tie.core.x0 = (tie.sees.x0 + tie.sees.x1 - step_x) / 2;
-  tie.core.y0 = (tie.sees.y0 + tie.sees.y1 - step_y) / 2;
-  tie.core.x1 = tie.core.x0 + step_x;
-  tie.core.y1 = tie.core.y0 + step_y;
+  const ReceptiveField field = receptive_field(graph, id, tie.row, tie.column);
+  tie.sees = field.sees;
+  tie.core = field.core;
   return tie;
 }
 

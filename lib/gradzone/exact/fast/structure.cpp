@@ -59,6 +59,10 @@ bool ImageStructure::choice_free(NodeId id, Index i) const {
   return (flags_[ids(id)[static_cast<std::size_t>(i)]] & dependent) == 0;
 }
 
+bool ImageStructure::derivative_vanishes(NodeId id, Index i) const {
+  return (flags_[ids(id)[static_cast<std::size_t>(i)]] & alive) == 0;
+}
+
 ImageStructure::Id ImageStructure::fresh(std::uint8_t flags) {
   flags_.push_back(flags);
   return static_cast<Id>(flags_.size() - 1);

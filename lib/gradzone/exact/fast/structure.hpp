@@ -53,6 +53,8 @@ class ImageStructure {
   const std::vector<Id>& ids(NodeId id) const { return ids_[static_cast<std::size_t>(id)]; }
   /// Whether the derivative of entry i of a node is the same under every choice.
   bool choice_free(NodeId id, Index i) const;
+  /// Whether entry i of a node is a constant: its derivative vanishes under every choice.
+  bool derivative_vanishes(NodeId id, Index i) const;
   /// Some kink at which the choices differ joined entries with a nonzero derivative.
   bool met_tie() const { return met_tie_; }
 
