@@ -20,7 +20,9 @@ function draw_bits() {
     options: {indexAxis: 'y', plugins: {legend: legend(), tooltip: {callbacks: {label: (item) =>
       `${item.dataset.label}: worst 1 % ${item.raw[0].toFixed(1)}, median ${item.raw[1].toFixed(1)}`}}},
     scales: {x: {min: 0, suggestedMax: Math.max(...formats.map((f) => f.precision)), title: title('correct bits')},
-      y: names(tensors.map(tensor_name))}}}, 96 + tensors.length * (14 + 13 * formats.length));
+      y: names(tensors.map(tensor_name))}}}, 96 + tensors.length * (14 + 13 * formats.length),
+  {file: `bits-${file_name(state.choice)}.csv`, what: 'correct bits', rows: () => [['format', 'choice', 'tensor', 'bits_worst_1_percent', 'bits_median'],
+    ...rows.map((r) => [r.format, r.choice, r.tensor, r.worst, r.median])]});
 }
 
 const branch_marks = [
@@ -49,7 +51,11 @@ function draw_branches() {
       scales: {x: {type: 'logarithmic', min: decade(Math.floor, Math.min(1, ...values) * 0.7), max: decade(Math.ceil, Math.max(10, ...values) * 1.3),
         title: title('windows a point'),
         ticks: {maxRotation: 0, callback: (x) => (Number.isInteger(Math.round(1e6 * Math.log10(x)) / 1e6) ? String(x) : '')}},
-        y: {offset: true, ...names(labels), grid: {display: true}}}}}, 110 + 40 * rows.length);
+        y: {offset: true, ...names(labels), grid: {display: true}}}}}, 110 + 40 * rows.length,
+  {file: `branches-${file_name(state.format)}.csv`, what: 'branches', rows: () => {
+    const columns = Object.keys(rows[0]);
+    return [['format', ...columns], ...rows.map((row) => [state.format, ...columns.map((column) => row[column])])];
+  }});
 }
 
 function show_charts() {
