@@ -64,6 +64,14 @@ std::string render_report(const VolumeResults& results) {
   return render(volume_model(results), "volume", report_assets::volume_html(), report_assets::volume_js());
 }
 
+std::string render_comparison(const Compared<AuditResults>& a, const Compared<AuditResults>& b) {
+  return render(comparison_model(a, b), "report", report_assets::compare_html(), report_assets::compare_js());
+}
+
+std::string render_comparison(const Compared<VolumeResults>& a, const Compared<VolumeResults>& b) {
+  return render(comparison_model(a, b), "report", report_assets::compare_html(), report_assets::compare_js());
+}
+
 std::string render_report(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons) {
   return render(training_model(record, comparisons), "train", report_assets::training_html(),
                 report_assets::training_js());
