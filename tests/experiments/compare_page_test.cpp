@@ -99,7 +99,7 @@ TEST_F(ComparePage, EachPictureCanBeTakenAwayAsATable) {
   write_page(made_up_results(64, {"fp32/chain", "fp16/chain"}), changed_results());
   const auto saved = visit(1280, false).seen["saved"];
   EXPECT_EQ(saved["zones.csv"].size(), 1u + 5 * 4);
-  EXPECT_EQ(saved["zones.csv"][3].get<std::string>().substr(0, 34), "A: fp32/chain,bifurcation,8,0.125,");
+  EXPECT_EQ(saved["zones.csv"][3].get<std::string>().substr(0, 34), "fp32/chain (A),bifurcation,8,0.125");
   EXPECT_EQ(saved["causes-fp32.csv"].size(), 1u + 5 * 2);
   EXPECT_EQ(saved["transitions-fp32.csv"][3], "bifurcation,8,0,0,0");
   EXPECT_EQ(saved["bits-fp32-native.csv"].size(), 1u + 2 * 2);

@@ -45,9 +45,9 @@ TEST(CompareHtml, TheSameIsSaidWhereTheTablesAreTheSameBytes) {
   AuditResults b = a;
   b.points[3].gradients[0].ulp_error_max = 4;  // in gradients.csv alone
   EXPECT_EQ(headline_of(page_of(a, b)).find("byte for byte"), std::string::npos);
-  EXPECT_EQ(
-      headline_of(page_of(a, b)),
-      "fp32: no share differs beyond its 95 % interval. None of 8 samples audited in both changed zone.");
+  EXPECT_EQ(headline_of(page_of(a, b)),
+            "fp32: no share differs beyond its 95\u00a0% interval. None of 8 samples audited in both changed "
+            "zone.");
 }
 
 TEST(CompareHtml, PointsAreFollowedFromZoneToZone) {
@@ -104,7 +104,7 @@ TEST(CompareHtml, SharesDifferOnlyBeyondBothIntervals) {
   EXPECT_EQ(data_of(far)["entries"][0]["verdicts"]["bifurcation"], "beyond");
   EXPECT_EQ(data_of(near)["entries"][0]["verdicts"]["bifurcation"], "within");
   EXPECT_EQ(data_of(near)["entries"][0]["verdicts"]["undecided"], "same");
-  EXPECT_NE(headline_of(far).find("bifurcation 10 % in A (2.79 to 23.7), 50 % in B (33.8 to 66.2)"),
+  EXPECT_NE(headline_of(far).find("bifurcation 10\u00a0% in A (2.79 to 23.7), 50\u00a0% in B (33.8 to 66.2)"),
             std::string::npos)
       << headline_of(far);
   EXPECT_NE(headline_of(near).find("no share differs beyond"), std::string::npos);
@@ -149,8 +149,9 @@ TEST(CompareHtml, VolumesCompareTheirHits) {
                       not_hit = made_up_volume(40, {"fp16/chain"}, "", false);
   const std::string page =
       render_comparison(Compared<VolumeResults>{"a", hit}, Compared<VolumeResults>{"b", not_hit});
-  EXPECT_NE(headline_of(page).find("initialisations hit 50 % in A (33.8 to 66.2), 0 % in B (0 to 8.81)"),
-            std::string::npos)
+  EXPECT_NE(
+      headline_of(page).find("initialisations hit 50\u00a0% in A (33.8 to 66.2), 0\u00a0% in B (0 to 8.81)"),
+      std::string::npos)
       << headline_of(page);
   EXPECT_NE(
       headline_of(page).find("60 certified mini-batches in A, 0 in B, so that zones cannot be compared"),

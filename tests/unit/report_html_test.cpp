@@ -263,12 +263,13 @@ TEST(ReportHtml, WritesTheWholeFileOrThrows) {
 TEST(TrainingHtml, HeadlineNamesTheBestTheCollapsedAndTheFirstNan) {
   const TrainingRecord record = made_up_training(20, 3, {0, 1000});
   const std::string page = render_report(record, {});
-  EXPECT_NE(page.find("<p class=\"headline\">Best: fp16 direct, β\u00a0=\u00a00, with 99.65 % of the test "
-                      "images right after 20 "
-                      "epochs (mean of 3 runs, ± 0.10).</p>"),
-            std::string::npos);
+  EXPECT_NE(
+      page.find("<p class=\"headline\">Best: fp16 direct, β\u00a0=\u00a00, with 99.65\u00a0% of the test "
+                "images right after 20 "
+                "epochs (mean of 3 runs, ± 0.10).</p>"),
+      std::string::npos);
   EXPECT_NE(page.find("<p class=\"headline\">1 of 8 configurations collapsed: fp16 composed, "
-                      "β\u00a0=\u00a01000 (9.80 %).</p>"),
+                      "β\u00a0=\u00a01000 (9.80\u00a0%).</p>"),
             std::string::npos);
   EXPECT_NE(
       page.find(

@@ -7,12 +7,12 @@ function bits(x) {
 
 const tensor_name = (tensor) => (tensor === '*' ? 'whole gradient' : tensor);
 
-// `series`: [{label, precision, row(tensor)}] with rows {worst, median} or undefined.
+// `series`: [{label, precision, colour, row(tensor)}] with rows {worst, median} or undefined; it may leave the colour out.
 function draw_bit_ranges(tensors, series, csv) {
   if (!tensors.length) return draw('bits-chart', 'No gradient errors were recorded.');
   const value = (x, precision) => (x === 'inf' ? precision : x === null ? null : Math.max(0, x));
-  const datasets = series.map(({label, precision, row: row_of}, i) => ({label: `${label} (of ${precision})`,
-    backgroundColor: css(`series-${i % 5 + 1}`), borderSkipped: false, borderRadius: 3, minBarLength: 5, barThickness: 9,
+  const datasets = series.map(({label, precision, colour: name, row: row_of}, i) => ({label: `${label} (of ${precision})`,
+    backgroundColor: css(name ?? `series-${i % 5 + 1}`), borderSkipped: false, borderRadius: 3, minBarLength: 5, barThickness: 9,
     data: tensors.map((tensor) => {
       const row = row_of(tensor), ends = row && [value(row.worst, precision), value(row.median, precision)];
       return ends && ends[1] !== null ? [ends[0] ?? ends[1], ends[1]] : null;

@@ -1,15 +1,15 @@
 'use strict';
-// The page of two studies side by side. A and B are rows of their own for the parts that know formats only: "A: fp16".
+// The page of two studies side by side. A and B are rows of their own for the parts that know formats only: "fp16 (A)".
 
 const sides = ['A', 'B'];
 const state = {format: data.entries.length ? data.entries[0].name : '', choice: ''};
 const entry_now = () => data.entries.find((entry) => entry.name === state.format);
 
-data.formats = data.entries.flatMap((entry) => sides.map((side, i) => ({name: `${side}: ${entry.formats[i]}`, points: entry.points[i], entry, i})))
+data.formats = data.entries.flatMap((entry) => sides.map((side, i) => ({name: `${entry.formats[i]} (${side})`, points: entry.points[i], entry, i})))
   .filter(({entry, i}) => entry.formats[i] !== null);
 data.zones = Object.fromEntries(data.formats.map(({name, entry, i}) => [name, entry.zones[i]]));
 data.causes = Object.fromEntries(data.entries.map((entry) => [entry.name, entry.causes.flatMap(({cause, layer, counts}) =>
-  sides.map((side, i) => ({cause, layer: `${layer || '(no layer)'}, ${side}`, count: counts[i]})))]));
+  sides.map((side, i) => ({cause, layer: `${layer || 'no layer'} (${side})`, count: counts[i]})))]));
 // Both sides of a layer have a place of their own, also where one has no such cause.
 
 function show_differing() {
@@ -53,13 +53,14 @@ const changed = data_table(data.table, {
 
 function show_transitions() {
   const moves = entry_now()?.transitions;
-  $('transitions-table').hidden = $('changed').hidden = !moves?.points;
+  $('transitions-table').hidden = !moves?.points;
+  $('changed').hidden = !moves?.changed;
   if (!moves) {
     $('transitions-words').textContent = data.other_points ? `Points are not followed one by one: ${data.other_points}.` :
       'Only one of the two has this format.';
     return csv_button('transitions-table', undefined);
   }
-  $('transitions-words').textContent = moves.points ? `Of ${plural(moves.points, noun)} that both audited, ${count(moves.changed)} changed zone. ` +
+  $('transitions-words').textContent = moves.points ? `Of ${plural(moves.points, noun)} that both audited, ${moves.changed ? count(moves.changed) : 'none'} changed zone. ` +
     'Rows are the zone in A, columns the zone in B.' : 'They have no point in common.';
   show_table('transitions-table', 'Zone in A by zone in B', table([['', (zone) => el('span', {}, swatch(zone), `A: ${zone}`), 'word'],
     ...zone_names.map((to) => [`B: ${to}`, (from) => count(moves.matrix[from][to]), 'number'])], zone_names));

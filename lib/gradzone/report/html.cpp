@@ -11,10 +11,17 @@
 namespace gradzone {
 namespace {
 
+/// A number and its percent sign stay on one line.
+std::string with_bound_percents(std::string text) {
+  for (std::size_t at = text.find(" %"); at != std::string::npos; at = text.find(" %", at))
+    text.replace(at, 1, "\u00a0");
+  return text;
+}
+
 std::string headline_html(const ReportModel& model) {
   std::string html;
   for (const std::string& sentence : model.headlines) {
-    html += "  <p class=\"headline\">" + escape_html(sentence) + "</p>\n";
+    html += "  <p class=\"headline\">" + escape_html(with_bound_percents(sentence)) + "</p>\n";
   }
   html += "  <p class=\"meaning\">" + escape_html(model.meaning) + "</p>";
   if (model.advice.empty()) return html;

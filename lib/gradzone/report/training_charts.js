@@ -42,8 +42,13 @@ function draw_panels(id, datasets_of, what, y, show, {file, rows}) {
   });
 }
 
-// The steps 1, 2, 5 of each decade are named, others would overlap.
-const decade_label = (x) => (/^[125]/.test(x.toExponential()) ? String(Number(x.toPrecision(3))) : '');
+// The steps 1, 2, 5 of each decade are named, and an end of the axis that is not beside one; others would overlap.
+const is_step = (x) => /^[125]e/.test(Number(x.toPrecision(6)).toExponential());
+function decade_label(x, i, ticks) {
+  const is_end = ticks && (i === 0 || i === ticks.length - 1);
+  const alone = is_end && !ticks.some(({value}) => is_step(value) && Math.abs(Math.log(value / x)) < 0.4);
+  return is_step(x) || alone ? String(Number(x.toPrecision(3))) : '';
+}
 
 const accuracy_scales = {
   linear: {place: (x) => 100 * x, text: (y) => `${y.toFixed(2)} %`,
@@ -51,7 +56,7 @@ const accuracy_scales = {
   // Where curves are told apart: 98 %, 99 % and 99.5 % are far from one another. What has no error has its least one.
   error: {place: (x) => Math.max(100 - 100 * x, 0.01), text: (y) => `${(100 - y).toFixed(2)} %`,
     axis: () => ({type: 'logarithmic', reverse: true, max: 100,
-      ticks: {autoSkip: false, callback: (y) => (decade_label(y) ? `${Number((100 - y).toPrecision(5))} %` : '')},
+      ticks: {autoSkip: false, callback: (y, i, ticks) => (decade_label(y, i, ticks) ? `${Number((100 - y).toPrecision(5))} %` : '')},
       title: title('test accuracy')})},
 };
 
