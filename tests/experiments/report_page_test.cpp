@@ -27,6 +27,8 @@ constexpr const char* uses =
   seen.injected = d.querySelectorAll('img, b.hostile').length;
   seen.layer = d.querySelector('#branches-table tbody td')?.textContent ?? '';
   seen.rows = rows('points-table').length;
+  seen.saved = saved_files();
+  seen.reachable = [...d.querySelectorAll('.csv button')].every((b) => b.tabIndex === 0 && b.ariaLabel.startsWith('CSV: '));
   if (seen.rows) {
     press('points-pager', 'Next');
     seen.second_page = rows('points-table').length && rows('points-table')[0].cells[0].textContent;
@@ -75,6 +77,26 @@ TEST_F(ReportPage, IsUsableAtEveryWidthInLightAndDark) {
       EXPECT_EQ(page.seen["shown"], "Causes: what makes the floats disagree in fp16");
     }
   }
+}
+
+TEST_F(ReportPage, EachPictureCanBeTakenAwayAsATable) {
+  write_report(folder_, made_up_results(16, {"fp32/chain"}, "a \"quoted\", layer"));
+  const auto seen = visit(1280, false).seen;
+  EXPECT_TRUE(seen["reachable"]);
+  const auto& saved = seen["saved"];
+  std::vector<std::string> files;
+  for (const auto& [file, lines] : saved.items()) files.push_back(file);
+  EXPECT_EQ(files,
+            (std::vector<std::string>{"bits-native.csv", "branches-fp32-chain.csv", "causes-fp32-chain.csv",
+                                      "statistic-fp32-chain.csv", "thresholds-fp32-chain.csv",
+                                      "tied-windows-fp32-chain.csv", "zones.csv"}));
+  EXPECT_EQ(saved["zones.csv"][0], "format,zone,points,share,ci95_low,ci95_high");
+  EXPECT_EQ(saved["zones.csv"][3], "fp32/chain,bifurcation,2,0.125,0.0155136,0.383476");
+  EXPECT_EQ(saved["causes-fp32-chain.csv"][1], R"(fp32/chain,"a ""quoted"", layer",cancellation,2)");
+  EXPECT_EQ(saved["bits-native.csv"][1], "fp32/chain,native,*,11.25,20.5");
+  EXPECT_EQ(saved["branches-fp32-chain.csv"][0].get<std::string>().substr(0, 30),
+            "format,layer,op,points,windows");
+  EXPECT_EQ(saved["tied-windows-fp32-chain.csv"].size(), 1u + 12 * 3);
 }
 
 TEST_F(ReportPage, OneFormatNeedsNoPicker) {

@@ -67,7 +67,7 @@ TEST_F(TrainingPage, IsUsableAtEveryWidthInLightAndDark) {
       EXPECT_EQ(page.seen["verdicts"][23], "inside");
       EXPECT_EQ(page.seen["hidden"], nlohmann::json::array());
       EXPECT_NE(page.seen["zones_shown"].get<std::string>().find("6 no point"), std::string::npos);
-      EXPECT_EQ(page.seen["saved"].size(), 5u);
+      EXPECT_EQ(page.seen["saved"].size(), 5u + 4 + 4 + 1);  // the sections, and each picture
     }
   }
 }
@@ -83,6 +83,11 @@ TEST_F(TrainingPage, FiguresCanBeTakenAwayAsTables) {
   EXPECT_EQ(saved["accuracy.csv"][1], "fp16,direct,0,1,3,0.949,0.948,0.95,0.948,0.944,0.952");
   EXPECT_EQ(saved["loss.csv"].size(), 1u + 8 * 5);
   EXPECT_EQ(saved["loss.csv"][16], "fp16,composed,1000,1,3,,,,,,");
+  EXPECT_EQ(saved["accuracy-fp16-composed.csv"].size(), 1u + 2 * 5);
+  EXPECT_EQ(saved["accuracy-fp16-composed.csv"][0], saved["accuracy.csv"][0]);
+  EXPECT_EQ(saved["train-loss-fp16-direct.csv"][0],
+            "format,form,beta,epoch,runs,train_loss_mean,train_loss_min,train_loss_max");
+  EXPECT_EQ(saved["zones-fp16-composed-1000.csv"].size(), 1u + 25);
   EXPECT_EQ(saved["published.csv"].size(), 1u + 8);
   EXPECT_EQ(saved["epoch-times.csv"].size(), 1u + 8);
 }

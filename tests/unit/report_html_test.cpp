@@ -49,6 +49,24 @@ TEST(ReportHtml, HeadlineNeverHidesBifurcationsOrDoubt) {
   EXPECT_NE(meaning.find("No proof was found at 1 point"), std::string::npos);
 }
 
+TEST(ReportHtml, AdviceFollowsFromZonesAndCauses) {
+  AuditResults results = made_up_results(0, {});
+  results.points = {made_up_point(0, "fp32/chain")};
+  const auto advice = [&] { return between(render_report(results), "<ul class=\"advice\">", "</ul>"); };
+  EXPECT_NE(advice().find("Nothing: at every proven point the choices agree"), std::string::npos) << advice();
+  results.points = {made_up_point(3, "fp32/chain"), made_up_point(2, "fp32/chain"),
+                    made_up_point(6, "fp16/chain", "features.5"), made_up_point(6, "fp16/chain")};
+  results.points.push_back(results.points.back());
+  EXPECT_EQ(count(advice(), "<li>"), 3u);
+  EXPECT_NE(advice().find("Undecided points (fp32): no proof was found"), std::string::npos);
+  EXPECT_NE(advice().find("Rounding (fp32 at features.2): floats and reals take the same branches"),
+            std::string::npos);
+  EXPECT_NE(advice().find("Cancellation (fp16 mostly at features.2): "), std::string::npos) << advice();
+  EXPECT_EQ(advice().find("Bifurcations"), std::string::npos);
+  results.points.clear();
+  EXPECT_EQ(advice(), "") << "nothing follows from nothing";
+}
+
 TEST(ReportHtml, ZoneSharesAndIntervalsAreTheCensus) {
   const nlohmann::json data = data_of(render_report(made_up_results(80, {"fp32/chain"})));
   const nlohmann::json& zone = data["zones"]["fp32/chain"]["bifurcation"];
@@ -245,12 +263,13 @@ TEST(ReportHtml, WritesTheWholeFileOrThrows) {
 TEST(TrainingHtml, HeadlineNamesTheBestTheCollapsedAndTheFirstNan) {
   const TrainingRecord record = made_up_training(20, 3, {0, 1000});
   const std::string page = render_report(record, {});
-  EXPECT_NE(page.find("<p class=\"headline\">Best: fp16 direct, β\u00a0=\u00a00, with 99.65 % of the test "
-                      "images right after 20 "
-                      "epochs (mean of 3 runs, ± 0.10).</p>"),
-            std::string::npos);
+  EXPECT_NE(
+      page.find("<p class=\"headline\">Best: fp16 direct, β\u00a0=\u00a00, with 99.65\u00a0% of the test "
+                "images right after 20 "
+                "epochs (mean of 3 runs, ± 0.10).</p>"),
+      std::string::npos);
   EXPECT_NE(page.find("<p class=\"headline\">1 of 8 configurations collapsed: fp16 composed, "
-                      "β\u00a0=\u00a01000 (9.80 %).</p>"),
+                      "β\u00a0=\u00a01000 (9.80\u00a0%).</p>"),
             std::string::npos);
   EXPECT_NE(
       page.find(

@@ -27,11 +27,11 @@ std::string advice_of(const std::string& page) {
 
 TEST(VolumeHtml, HeadlineGivesHitsAndProvenZonesOnly) {
   const std::string page = render_report(made_up_volume(20, {"fp16/chain"}));
-  EXPECT_EQ(
-      between(page, "<p class=\"headline\">", "</p>"),
-      "fp16: 10 of 20 initialisations (50 %) and 30 of 200 mini-batches (15 %) are hit. Of 30 certified "
-      "mini-batches, 10 are bifurcations, 10 are compensation (cause: false tie, first at features.2), "
-      "10 are regular, none undecided; 10 hits are not certified and have no zone.");
+  EXPECT_EQ(between(page, "<p class=\"headline\">", "</p>"),
+            "fp16: 10 of 20 initialisations (50\u00a0%) and 30 of 200 mini-batches (15\u00a0%) are hit. Of "
+            "30 certified "
+            "mini-batches, 10 are bifurcations, 10 are compensation (cause: false tie, first at features.2), "
+            "10 are regular, none undecided; 10 hits are not certified and have no zone.");
   EXPECT_NE(between(page, "<p class=\"meaning\">", "</p>").find("3 of each initialisation were drawn"),
             std::string::npos);
 }

@@ -14,6 +14,8 @@ std::string_view audit_html();   ///< the body of an audit's page
 std::string_view audit_js();     ///< page_tools.js and the audit's own
 std::string_view volume_html();  ///< of a volume study's
 std::string_view volume_js();
+std::string_view compare_html();  ///< of two studies side by side
+std::string_view compare_js();
 std::string_view training_html();  ///< of a training's
 std::string_view training_js();
 std::string_view ties_html();  ///< of a page of ties, whose style is added to page.css

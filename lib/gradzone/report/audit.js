@@ -3,10 +3,6 @@
 
 const state = {format: data.formats.length ? data.formats[0].name : '', norm: 'inf', choice: ''};
 
-function bits(x) {
-  return x === null ? '–' : x === 'inf' ? 'exact' : x.toFixed(1);
-}
-
 const choice_meaning = {
   native: 'all of the derivative goes to the first maximal entry',
   minimal: 'the maximal entries share it equally',
@@ -19,8 +15,6 @@ function show_zone_words() {
 }
 
 // ---- bits and branches: the tables below the pictures ------------------------------------------------------------------
-
-const tensor_name = (tensor) => (tensor === '*' ? 'whole gradient' : tensor);
 
 function show_bits_table() {
   const rows = data.bits.filter((row) => row.choice === state.choice);

@@ -3,24 +3,11 @@
 
 function draw_bits() {
   const rows = data.bits.filter((row) => row.choice === state.choice);
-  if (!rows.length) return draw('bits-chart', 'No gradient errors were recorded.');
-  const tensors = [...new Set(rows.map((row) => row.tensor))];
-  const formats = data.formats.filter((format) => rows.some((row) => row.format === format.name));
-  const value = (x, precision) => (x === 'inf' ? precision : x === null ? null : Math.max(0, x));
-  const datasets = formats.map(({name, precision}, i) => ({label: `${short(name)} (of ${precision})`,
-    backgroundColor: css(`series-${i % 5 + 1}`), borderSkipped: false, borderRadius: 3, minBarLength: 5, barThickness: 9,
-    data: tensors.map((tensor) => {
-      const row = rows.find((r) => r.format === name && r.tensor === tensor);
-      const ends = row && [value(row.worst, precision), value(row.median, precision)];
-      return ends && ends[1] !== null ? [ends[0] ?? ends[1], ends[1]] : null;
-    })}));
-  const summary = rows.filter((r) => r.tensor === '*').map((r) =>
-    `${r.format}: whole gradient median ${bits(r.median)}, worst 1 % ${bits(r.worst)}`).join('; ');
-  draw('bits-chart', `Correct bits per tensor and format. ${summary}`, {type: 'bar', data: {labels: tensors.map(tensor_name), datasets},
-    options: {indexAxis: 'y', plugins: {legend: legend(), tooltip: {callbacks: {label: (item) =>
-      `${item.dataset.label}: worst 1 % ${item.raw[0].toFixed(1)}, median ${item.raw[1].toFixed(1)}`}}},
-    scales: {x: {min: 0, suggestedMax: Math.max(...formats.map((f) => f.precision)), title: title('correct bits')},
-      y: names(tensors.map(tensor_name))}}}, 96 + tensors.length * (14 + 13 * formats.length));
+  const series = data.formats.filter((format) => rows.some((row) => row.format === format.name)).map(({name, precision}) =>
+    ({label: short(name), precision, row: (tensor) => rows.find((r) => r.format === name && r.tensor === tensor)}));
+  draw_bit_ranges([...new Set(rows.map((row) => row.tensor))], series, {file: `bits-${file_name(state.choice)}.csv`, what: 'correct bits',
+    rows: () => [['format', 'choice', 'tensor', 'bits_worst_1_percent', 'bits_median'],
+      ...rows.map((r) => [r.format, r.choice, r.tensor, r.worst, r.median])]});
 }
 
 const branch_marks = [
@@ -49,7 +36,11 @@ function draw_branches() {
       scales: {x: {type: 'logarithmic', min: decade(Math.floor, Math.min(1, ...values) * 0.7), max: decade(Math.ceil, Math.max(10, ...values) * 1.3),
         title: title('windows a point'),
         ticks: {maxRotation: 0, callback: (x) => (Number.isInteger(Math.round(1e6 * Math.log10(x)) / 1e6) ? String(x) : '')}},
-        y: {offset: true, ...names(labels), grid: {display: true}}}}}, 110 + 40 * rows.length);
+        y: {offset: true, ...names(labels), grid: {display: true}}}}}, 110 + 40 * rows.length,
+  {file: `branches-${file_name(state.format)}.csv`, what: 'branches', rows: () => {
+    const columns = Object.keys(rows[0]);
+    return [['format', ...columns], ...rows.map((row) => [state.format, ...columns.map((column) => row[column])])];
+  }});
 }
 
 function show_charts() {

@@ -95,6 +95,9 @@ function show_gallery() {
     [el('dt', {}, tie_swatch(i), kind.name), el('dd', {}, kind.text)]) : []));
   $('gallery').replaceChildren(...(points.length ? points.map(card) : [empty(
     data.table.rows.length ? 'Every point is regular: there is none to show.' : 'No point was audited.')]));
+  csv_button('gallery', pictured && {file: `tied-windows-${file_name(state.format)}.csv`, what: 'the marks on these pictures', rows: () => [
+    ['format', 'point', 'image', 'layer', 'kind', 'x0', 'y0', 'x1', 'y1', 'channels'], ...points.flatMap((point) =>
+      point.marks.map(([layer, kind, ...box]) => [state.format, point.point, point.first, data.worst_layers[layer], tie_kinds[kind].name, ...box]))]});
 }
 
 // ---- the table -------------------------------------------------------------------------------------------------------

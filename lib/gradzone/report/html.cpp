@@ -11,10 +11,17 @@
 namespace gradzone {
 namespace {
 
+/// A number and its percent sign stay on one line.
+std::string with_bound_percents(std::string text) {
+  for (std::size_t at = text.find(" %"); at != std::string::npos; at = text.find(" %", at))
+    text.replace(at, 1, "\u00a0");
+  return text;
+}
+
 std::string headline_html(const ReportModel& model) {
   std::string html;
   for (const std::string& sentence : model.headlines) {
-    html += "  <p class=\"headline\">" + escape_html(sentence) + "</p>\n";
+    html += "  <p class=\"headline\">" + escape_html(with_bound_percents(sentence)) + "</p>\n";
   }
   html += "  <p class=\"meaning\">" + escape_html(model.meaning) + "</p>";
   if (model.advice.empty()) return html;
@@ -63,6 +70,14 @@ std::string render_report(const AuditResults& results) {
 
 std::string render_report(const VolumeResults& results) {
   return render(volume_model(results), "volume", report_assets::volume_html(), report_assets::volume_js());
+}
+
+std::string render_comparison(const Compared<AuditResults>& a, const Compared<AuditResults>& b) {
+  return render(comparison_model(a, b), "report", report_assets::compare_html(), report_assets::compare_js());
+}
+
+std::string render_comparison(const Compared<VolumeResults>& a, const Compared<VolumeResults>& b) {
+  return render(comparison_model(a, b), "report", report_assets::compare_html(), report_assets::compare_js());
 }
 
 std::string render_report(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons) {

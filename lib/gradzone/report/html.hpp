@@ -27,6 +27,16 @@ std::string render_report(const VolumeResults& results);
 /// Writes `folder`/report.html, as above.
 void write_report(const std::filesystem::path& folder, const VolumeResults& results);
 
+/// A study and what the page calls it.
+template <class Results>
+struct Compared {
+  std::string label;
+  Results results;
+};
+/// The page of two audits, or of two volume studies, side by side.
+std::string render_comparison(const Compared<AuditResults>& a, const Compared<AuditResults>& b);
+std::string render_comparison(const Compared<VolumeResults>& a, const Compared<VolumeResults>& b);
+
 /// The page of a training; `comparisons` (empty: none was asked for) as compare_with_published makes them for
 /// the record's curves. A function of both alone; times.csv, where it is there, is part of the record. Throws
 /// InputError if the configuration is not a JSON object.

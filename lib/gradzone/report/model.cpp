@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "gradzone/arith/formats.hpp"
 #include "gradzone/base/text.hpp"
 #include "gradzone/report/sections.hpp"
 
@@ -17,10 +16,6 @@ using report_sections::Json;
 std::string audit_title(const Json& configuration) {
   const std::string title = report_sections::network_and_data(configuration, "model");
   return title.empty() ? "Audit of a network's gradients" : title;
-}
-
-int precision_of(const std::string& format) {
-  return visit_format(parse_format(format).id, [](auto traits) { return decltype(traits)::type::precision; });
 }
 
 /// The names in "native,minimal", which every record of an audit repeats.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gradzone/io/results.hpp"
+#include "gradzone/report/html.hpp"
 #include "gradzone/study/published_curves.hpp"
 #include "gradzone/study/tie_study.hpp"
 #include "gradzone/study/training_record.hpp"
@@ -24,6 +25,8 @@ struct ReportModel {
 /// Throws InputError if the configuration is not a JSON object.
 ReportModel report_model(const AuditResults& results);
 ReportModel volume_model(const VolumeResults& results);
+ReportModel comparison_model(const Compared<AuditResults>& a, const Compared<AuditResults>& b);
+ReportModel comparison_model(const Compared<VolumeResults>& a, const Compared<VolumeResults>& b);
 ReportModel training_model(const TrainingRecord& record, const std::vector<PublishedComparison>& comparisons);
 ReportModel ties_model(const TieResults& results);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "gradzone/arith/formats.hpp"
 #include "gradzone/base/error.hpp"
 #include "gradzone/zones/census.hpp"
 
@@ -49,6 +50,10 @@ std::vector<FormatPoints> by_format(const AuditResults& results) {
 std::string short_name(const std::string& format) {
   constexpr std::string_view suffix = "/chain";
   return format.ends_with(suffix) ? format.substr(0, format.size() - suffix.size()) : format;
+}
+
+int precision_of(const std::string& format) {
+  return visit_format(parse_format(format).id, [](auto traits) { return decltype(traits)::type::precision; });
 }
 
 Json rounded(double x, int digits) {

@@ -28,6 +28,8 @@ std::vector<FormatPoints> by_format(const AuditResults& results);
 
 /// "fp32" for "fp32/chain": plain names mean that order.
 std::string short_name(const std::string& format);
+/// Bits of a full name's significands.
+int precision_of(const std::string& format);
 /// A number for the page: three significant digits (or as many as told), "inf", or null for NaN.
 Json rounded(double x, int digits = 3);
 /// The stored configuration of an audit or a training. Throws InputError unless it is a JSON object.

@@ -11,6 +11,8 @@
 namespace gradzone::report_sections {
 namespace {
 
+constexpr int exact = 17;  ///< digits that every double reads back from
+
 struct BranchSum {
   std::string layer, op;
   Index points = 0, windows = 0, real_ties = 0, float_ties = 0, real_ties_zero = 0, float_ties_zero = 0;
@@ -108,9 +110,9 @@ Json bits_of(const std::vector<FormatPoints>& formats) {
       list.push_back({{"format", format.format},
                       {"choice", key.first},
                       {"tensor", key.second},
-                      {"median", rounded(sum.median())},
-                      {"worst", rounded(sum.worst)},
-                      {"ulp", rounded(sum.ulp)},
+                      {"median", rounded(sum.median(), exact)},
+                      {"worst", rounded(sum.worst, exact)},
+                      {"ulp", rounded(sum.ulp, exact)},
                       {"sign", sum.sign / entries},
                       {"flushed", sum.flushed / entries},
                       {"overflow", sum.overflow / entries}});

@@ -18,7 +18,6 @@ bool result_is_worse(const PointResult* a, const PointResult* b) {
   return is_worse(a->point, b->point);
 }
 
-
 /// How many windows tie, by layer: [layer, real ties, float ties, false, lost] where any does.
 Json tie_counts(const PointResult& result, Strings& layers) {
   Json list = Json::array();

@@ -24,7 +24,7 @@ const whiskers = {id: 'whiskers', afterDatasetsDraw(chart) {
 
 // `series`: [{label, colour, shares: [frequency or undefined]}], one bar a series and label; `whole` shows 0 to 100 %.
 function draw_shares(id, what, labels, series, whole, csv) {
-  const datasets = series.map(({label, colour: name, shares}) => ({label, backgroundColor: css(name), borderRadius: 2,
+  const datasets = series.map(({label, colour: name, shares}) => ({label, backgroundColor: css(name),
     barThickness: series.length > 1 ? 14 : 20, data: shares.map((f) => (f ? 100 * f.share : null)),
     whiskers: shares.map((f) => f && [100 * f.low, 100 * f.high])}));
   const all = series.flatMap(({label, shares}) => shares.map((f, i) => [`${labels[i]}${series.length > 1 ? ` ${label}` : ''}`, f]).filter(([, f]) => f));

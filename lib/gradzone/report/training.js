@@ -45,16 +45,16 @@ function show_published() {
 }
 
 // One row a configuration and epoch; `figures` are [column, key of the configuration's {mean, low, high}].
-function curve_rows(figures) {
+function curve_rows(figures, curves = data.configurations) {
   const ends = (column) => ['mean', 'min', 'max'].map((x) => `${column}_${x}`);
   return [['format', 'form', 'beta', 'epoch', 'runs', ...figures.flatMap(([column]) => ends(column))],
-    ...data.configurations.flatMap((c) => c.epoch.map((epoch, i) => [c.format, c.form, c.beta, epoch, c.epoch_runs[i],
+    ...curves.flatMap((c) => c.epoch.map((epoch, i) => [c.format, c.form, c.beta, epoch, c.epoch_runs[i],
       ...figures.flatMap(([, key]) => ['mean', 'low', 'high'].map((x) => c[key][x][i]))]))];
 }
-function accuracy_rows() {
-  const rows = curve_rows([['test_accuracy', 'accuracy']]);
+function accuracy_rows(curves = data.configurations) {
+  const rows = curve_rows([['test_accuracy', 'accuracy']], curves);
   if (!data.compared) return rows;
-  const published = data.configurations.flatMap(({epoch, published: p}) => epoch.map((e) => {
+  const published = curves.flatMap(({epoch, published: p}) => epoch.map((e) => {
     const i = p.epoch ? p.epoch.indexOf(e) : -1;
     return ['mean', 'low', 'high'].map((x) => (i < 0 ? null : p[x][i]));
   }));
@@ -71,9 +71,13 @@ function show_zones() {
       [zone[0].toUpperCase() + zone.slice(1), (row) => count(row.zones[zone] ?? 0), 'number']),
     ['Most frequent cause', (row) => row.cause || '–', 'long'],
   ], data.zones));
-  offer_csv('zones-save', 'zones-over-steps.csv', () => [['format', 'form', 'beta', 'first_step', 'last_step', ...zone_columns],
-    ...data.zones.flatMap((row) => row.bins.map((bin) => [of_configuration(row).format, of_configuration(row).form,
-      of_configuration(row).beta, bin.from, bin.to, ...zone_columns.map((zone) => bin.zones[zone] ?? 0)]))]);
+  offer_csv('zones-save', 'zones-over-steps.csv', () => zone_rows(data.zones));
+}
+// One row a configuration and bin of steps.
+function zone_rows(rows) {
+  return [['format', 'form', 'beta', 'first_step', 'last_step', ...zone_columns],
+    ...rows.flatMap((row) => row.bins.map((bin) => [of_configuration(row).format, of_configuration(row).form,
+      of_configuration(row).beta, bin.from, bin.to, ...zone_columns.map((zone) => bin.zones[zone] ?? 0)]))];
 }
 
 function show_times() {
@@ -96,7 +100,7 @@ function show_page() {
   show_published();
   show_zones();
   show_times();
-  offer_csv('accuracy-save', 'accuracy.csv', accuracy_rows);
+  offer_csv('accuracy-save', 'accuracy.csv', () => accuracy_rows());
   offer_csv('loss-save', 'loss.csv', () => curve_rows([['test_loss', 'test_loss'], ['train_loss', 'train_loss']]));
   show_provenance();
   redraw();

@@ -22,8 +22,8 @@ function band(label, epochs, {mean, low, high}, place, colour, style) {
   ];
 }
 
-// Every panel of the group `id` has the same axis, so that they can be compared.
-function draw_panels(id, datasets_of, what, y, show) {
+// Every panel of the group `id` has the same axis, so that they can be compared; rows(curves) is what is in it as a table.
+function draw_panels(id, datasets_of, what, y, show, {file, rows}) {
   $(`${id}-panels`).replaceChildren(...panels.map(({name}, i) => el('figure', {}, el('h3', {}, name),
     el('div', {class: 'chart tall', id: `${id}-${i}`}))));
   const all = panels.map((panel) => panel.curves.flatMap((c) => datasets_of(c, panel.form)));
@@ -37,12 +37,18 @@ function draw_panels(id, datasets_of, what, y, show) {
         plugins: {legend: {display: false}, tooltip: {filter: (item) => item.dataset.label !== '',
           callbacks: {title: (items) => (items.length ? `epoch ${items[0].raw.x}` : ''), label: (item) => `${item.dataset.label}: ${y.text(item.raw.y)}`}}},
         scales: {x: {type: 'linear', min: 1, max: Math.max(2, last_epoch), title: title('epoch'),
-          ticks: {precision: 0, maxTicksLimit: narrow() ? 6 : 9}}, y: y.axis(shown)}}});
+          ticks: {precision: 0, maxTicksLimit: narrow() ? 6 : 9}}, y: y.axis(shown)}}}, undefined,
+    {file: `${file}-${file_name(panel.name)}.csv`, what: `${what}, ${panel.name}`, rows: () => rows(panel.curves)});
   });
 }
 
-// The steps 1, 2, 5 of each decade are named, others would overlap.
-const decade_label = (x) => (/^[125]/.test(x.toExponential()) ? String(Number(x.toPrecision(3))) : '');
+// The steps 1, 2, 5 of each decade are named, and an end of the axis that is not beside one; others would overlap.
+const is_step = (x) => /^[125]e/.test(Number(x.toPrecision(6)).toExponential());
+function decade_label(x, i, ticks) {
+  const is_end = ticks && (i === 0 || i === ticks.length - 1);
+  const alone = is_end && !ticks.some(({value}) => is_step(value) && Math.abs(Math.log(value / x)) < 0.4);
+  return is_step(x) || alone ? String(Number(x.toPrecision(3))) : '';
+}
 
 const accuracy_scales = {
   linear: {place: (x) => 100 * x, text: (y) => `${y.toFixed(2)} %`,
@@ -50,7 +56,7 @@ const accuracy_scales = {
   // Where curves are told apart: 98 %, 99 % and 99.5 % are far from one another. What has no error has its least one.
   error: {place: (x) => Math.max(100 - 100 * x, 0.01), text: (y) => `${(100 - y).toFixed(2)} %`,
     axis: () => ({type: 'logarithmic', reverse: true, max: 100,
-      ticks: {autoSkip: false, callback: (y) => (decade_label(y) ? `${Number((100 - y).toPrecision(5))} %` : '')},
+      ticks: {autoSkip: false, callback: (y, i, ticks) => (decade_label(y, i, ticks) ? `${Number((100 - y).toPrecision(5))} %` : '')},
       title: title('test accuracy')})},
 };
 
@@ -65,7 +71,7 @@ function draw_accuracy() {
     const clip = (x) => Math.min(1, Math.max(0, x));
     return [...band(`${label}, published`, c.published.epoch, c.published, (x) => scale.place(clip(x)), colour,
       {shade: '24', borderDash: [1, 3], borderWidth: 1}), ...here];
-  }, 'Test accuracy', scale, (c) => `${in_percent(c.final.mean)} after epoch ${c.final.epoch}`);
+  }, 'Test accuracy', scale, (c) => `${in_percent(c.final.mean)} after epoch ${c.final.epoch}`, {file: 'accuracy', rows: accuracy_rows});
 }
 
 const loss_scale = {place: (x) => (x > 0 ? x : null), text: (y) => y.toPrecision(3),
@@ -77,7 +83,8 @@ function draw_loss() {
     (loss) => { state.loss = loss; draw_loss(); });
   draw_panels('loss', (c, form) => band(`β = ${c.beta}`, c.epoch, c[state.loss], loss_scale.place, css(beta_colour(c.beta)),
     {shade: '40', borderDash: form === 'composed' ? [7, 4] : []}), 'Loss', loss_scale,
-  (c) => (c[state.loss].mean.at(-1) === null ? 'not a number at the end' : `${c[state.loss].mean.at(-1)} at the end`));
+  (c) => (c[state.loss].mean.at(-1) === null ? 'not a number at the end' : `${c[state.loss].mean.at(-1)} at the end`),
+  {file: state.loss.replace('_', '-'), rows: (curves) => curve_rows([[state.loss, state.loss]], curves)});
 }
 
 function draw_zones() {
@@ -94,7 +101,9 @@ function draw_zones() {
   draw('zones-chart', `Zones of mini-batches by step, ${of_configuration(data.zones[state.zones]).label}. ${summary}`,
     {type: 'bar', data: {labels, datasets}, options: {plugins: {legend: legend(), tooltip: {mode: 'index'}},
       scales: {x: {stacked: true, grid: {display: false}, title: title('step'), ticks: {maxTicksLimit: narrow() ? 5 : 10, maxRotation: 0}},
-        y: {stacked: true, ticks: {precision: 0}, title: title('mini-batches')}}}});
+        y: {stacked: true, ticks: {precision: 0}, title: title('mini-batches')}}}}, undefined,
+    {file: `zones-${file_name(of_configuration(data.zones[state.zones]).label)}.csv`, what: 'zones of mini-batches by step',
+      rows: () => zone_rows([data.zones[state.zones]])});
 }
 
 function redraw() {

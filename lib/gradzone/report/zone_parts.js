@@ -7,7 +7,8 @@ const nouns = noun === 'mini-batch' ? 'mini-batches' : `${noun}s`;
 const uncertified = 'not certified';
 const no_points = data.noun ? 'No mini-batch was certified.' : 'No point was audited.';
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
-const short = (format) => format.replace(/\/chain$/, '');
+// Plain names mean the order chain.
+const short = (format) => format.replace(/\/chain(?![\w-])/, '');
 
 // ---- zones -----------------------------------------------------------------------------------------------------------
 
