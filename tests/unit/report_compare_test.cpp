@@ -165,6 +165,21 @@ TEST(CompareHtml, VolumesCompareTheirHits) {
   EXPECT_NE(headline_of(same).find("the same in A and B, byte for byte"), std::string::npos);
 }
 
+TEST(CompareHtml, VolumesThatCountByOtherRulesSaySo) {
+  const VolumeResults a = made_up_volume(4, {"fp16/chain"});
+  const auto meaning = [&](const char* key, const nlohmann::json& value) {
+    VolumeResults b = a;
+    auto configuration = nlohmann::ordered_json::parse(b.configuration);
+    configuration[key] = value;
+    b.configuration = configuration.dump();
+    return between(render_comparison(Compared<VolumeResults>{"a", a}, Compared<VolumeResults>{"b", b}),
+                   "<p class=\"meaning\">", "</p>");
+  };
+  EXPECT_NE(meaning("hit", "first-layer").find("They count hits by different rules"), std::string::npos);
+  EXPECT_NE(meaning("certify", "all").find("the shares of zones are of different sets"), std::string::npos);
+  EXPECT_EQ(meaning("seed", 1), "A is a, B is b. Their configurations differ in seed.");
+}
+
 TEST(CompareHtml, HostileLabelsStayText) {
   const AuditResults a = made_up_results(2, {"fp32/chain"});
   const std::string hostile = "</script><script>alert(1)</script>";

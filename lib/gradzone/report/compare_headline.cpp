@@ -51,6 +51,21 @@ std::string followed(const Matches& matches, const char* noun) {
   return fmt::format(" Of {} audited in both, {} changed zone ({}).", of, changed, fmt::join(list, ", "));
 }
 
+/// Shares of volumes that count by different rules are shares of different things.
+std::string cautions(const std::vector<std::string>& keys) {
+  const auto any_of = [&](std::initializer_list<const char*> names) {
+    return std::ranges::any_of(
+        keys, [&](const std::string& key) { return std::ranges::find(names, key) != names.end(); });
+  };
+  std::string text;
+  if (any_of({"hit", "until_hit"}))
+    text += " They count hits by different rules: mind that before comparing those shares.";
+  if (any_of({"certify"}))
+    text +=
+        " They certified mini-batches by different rules, so that the shares of zones are of different sets.";
+  return text;
+}
+
 }  // namespace
 
 std::string comparison_headline(const Entry& entry, const Matches& matches, const char* noun) {
@@ -87,7 +102,7 @@ std::string comparison_meaning(const std::string& label_a, const std::string& la
   const std::string what = keys.empty()
                                ? "Their configurations are the same."
                                : fmt::format("Their configurations differ in {}.", fmt::join(keys, ", "));
-  return fmt::format("A is {}, B is {}. {}", label_a, label_b, what);
+  return fmt::format("A is {}, B is {}. {}{}", label_a, label_b, what, cautions(keys));
 }
 
 }  // namespace gradzone::report_sections
