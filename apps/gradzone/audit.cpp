@@ -8,6 +8,7 @@
 #include "gradzone/base/file.hpp"
 #include "gradzone/report/html.hpp"
 #include "gradzone/study/audit_study.hpp"
+#include "program_options.hpp"
 #include "terminal.hpp"
 
 namespace gradzone::app {
@@ -15,8 +16,8 @@ namespace {
 
 struct AuditOptionsText {
   AuditStudy study;
-  std::string format = "fp32", form = "direct", choices = "native,minimal", batch_norm = "evaluation",
-              fail_on;
+  ProgramText program;
+  std::string batch_norm = "evaluation", fail_on;
   std::string out = "gradzone-audit", engine = "fast", proof = "residue", memory = "0";
   bool no_exact = false, resume = true, verdict = false, gradient = false;
 };
@@ -34,9 +35,9 @@ std::int64_t parse_memory(const std::string& text) {
 
 AuditStudy parse(const AuditOptionsText& text) {
   AuditStudy study = text.study;
-  study.formats = parse_formats(text.format);
-  study.form = parse_form(text.form);
-  study.choices = parse_choices(text.choices);
+  study.formats = text.program.formats();
+  study.form = text.program.form_of_hybrids();
+  study.choices = text.program.choice_set();
   study.batch_norm = text.batch_norm == "training" ? BatchNorm::Mode::training : BatchNorm::Mode::evaluation;
   study.reference.exact = !text.no_exact;
   study.reference.engine = text.engine == "plain" ? Engine::plain : Engine::fast;
@@ -91,18 +92,7 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
   command->add_option("--split", text->study.split, "train or test")
       ->capture_default_str()
       ->check(CLI::IsMember({"train", "test"}));
-  command
-      ->add_option("--format", text->format,
-                   "Formats, comma-separated: fp64, fp32, fp16, bf16, fp16-strict, each with an optional "
-                   "order /chain, /bias-first, /pairwise, /lanes16")
-      ->capture_default_str();
-  command
-      ->add_option("--choices", text->choices,
-                   "The set S, comma-separated: native, minimal, beta=B, with +relu=A, +normpool=A, ...")
-      ->capture_default_str();
-  command->add_option("--form", text->form, "How hybrids are programmed: direct or composed")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"direct", "composed"}));
+  add_program(*command, text->program);
   command->add_option("--batch", text->study.batch, "Images per point")->capture_default_str();
   command->add_option("--samples", text->study.samples, "Audit the first N points; 0 for all")
       ->capture_default_str();

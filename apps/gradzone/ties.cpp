@@ -7,6 +7,7 @@
 #include "gradzone/base/text.hpp"
 #include "gradzone/report/html.hpp"
 #include "gradzone/study/tie_tables.hpp"
+#include "program_options.hpp"
 #include "terminal.hpp"
 
 namespace gradzone::app {
@@ -14,8 +15,8 @@ namespace {
 
 struct TiesText {
   TieStudy study;
-  std::string net, init = "torch", samples = "0", format = "fp32,fp16,bf16", form = "direct",
-                   choices = "native,minimal", out = "gradzone-ties";
+  ProgramText program{.format = "fp32,fp16,bf16"};
+  std::string net, init = "torch", samples = "0", out = "gradzone-ties";
 };
 
 std::vector<Index> parse_samples(const std::string& text) {
@@ -36,9 +37,9 @@ TieStudy parse(const TiesText& text) {
     throw UsageError("--model NET:FILE or --net NET: name the network");
   if (study.model.empty()) study.model = text.net + ":init=" + text.init;
   study.samples = parse_samples(text.samples);
-  study.formats = parse_formats(text.format);
-  study.form = parse_form(text.form);
-  study.choices = parse_choices(text.choices);
+  study.formats = text.program.formats();
+  study.form = text.program.form_of_hybrids();
+  study.choices = text.program.choice_set();
   return study;
 }
 
@@ -83,18 +84,7 @@ void add_ties(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->add_option("--samples,--sample", text->samples,
                    "Indices of images in the split, comma-separated; each is a point of its own")
       ->capture_default_str();
-  command
-      ->add_option("--format", text->format,
-                   "Formats, comma-separated: fp64, fp32, fp16, bf16, fp16-strict, each with an optional "
-                   "order /chain, /bias-first, /pairwise, /lanes16")
-      ->capture_default_str();
-  command
-      ->add_option("--choices", text->choices,
-                   "The set S, comma-separated: native, minimal, beta=B, with +relu=A, +normpool=A, ...")
-      ->capture_default_str();
-  command->add_option("--form", text->form, "How hybrids are programmed: direct or composed")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"direct", "composed"}));
+  add_program(*command, text->program);
   command->add_option("--layer", text->study.layer, "List this pooling layer alone");
   add_seed(*command, text->study.seed, "Seed of glyphs, drawn weights and random primes");
   command->add_option("--out", text->out, "Folder of the tables and the page")->capture_default_str();

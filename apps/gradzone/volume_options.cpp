@@ -35,24 +35,6 @@ void add_passes(CLI::App& command, VolumeText& text) {
       "random primes");
 }
 
-void add_programs(CLI::App& command, VolumeText& text) {
-  command
-      .add_option("--format", text.format,
-                  "Formats, comma-separated: fp64, fp32, fp16, bf16, fp16-strict, each with an optional "
-                  "order /chain, /bias-first, /pairwise, /lanes16")
-      ->capture_default_str();
-  command
-      .add_option("--order", text.order, "Orders for formats without one, comma-separated: all of them each")
-      ->capture_default_str();
-  command
-      .add_option("--choices", text.choices,
-                  "The set S, comma-separated: native, minimal, beta=B, with +relu=A, +normpool=A, ...")
-      ->capture_default_str();
-  command.add_option("--form", text.form, "How hybrids are programmed: direct or composed")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"direct", "composed"}));
-}
-
 void add_rules(CLI::App& command, VolumeText& text) {
   command
       .add_option("--hit", text.hit,
@@ -79,7 +61,7 @@ void add_rules(CLI::App& command, VolumeText& text) {
 
 void add_volume_options(CLI::App& command, VolumeText& text) {
   add_passes(command, text);
-  add_programs(command, text);
+  add_program(command, text.program);
   add_rules(command, text);
   command.add_option("--out", text.out, "Folder of the tables and the report")->capture_default_str();
   command.add_flag("--resume", text.resume,
@@ -88,9 +70,9 @@ void add_volume_options(CLI::App& command, VolumeText& text) {
 
 VolumeStudy volume_study(const VolumeText& text) {
   VolumeStudy study = text.study;
-  study.formats = cross_formats(text.format, text.order);
-  study.form = parse_form(text.form);
-  study.choices = parse_choices(text.choices);
+  study.formats = text.program.formats();
+  study.form = text.program.form_of_hybrids();
+  study.choices = text.program.choice_set();
   study.initialisation = parse_initialisation(text.init);
   study.batch_norm = text.batch_norm == "training" ? BatchNorm::Mode::training : BatchNorm::Mode::evaluation;
   study.hit = HitRule::parse(text.hit);

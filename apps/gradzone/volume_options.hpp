@@ -5,14 +5,15 @@
 
 #include "command.hpp"
 #include "gradzone/study/volume_study.hpp"
+#include "program_options.hpp"
 #include "terminal.hpp"
 
 namespace gradzone::app {
 
 struct VolumeText {
   VolumeStudy study;
-  std::string format = "fp32", order = "chain", form = "direct", choices = "native,minimal", init = "torch",
-              batch_norm = "training", hit = "any", certify = "hits", out = "gradzone-volume";
+  ProgramText program;
+  std::string init = "torch", batch_norm = "training", hit = "any", certify = "hits", out = "gradzone-volume";
   bool resume = true;
 };
 

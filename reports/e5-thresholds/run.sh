@@ -16,3 +16,6 @@ threshold maxpool-bias-first --net lenet5 --choices native,minimal --format fp32
 # The published notebook passes (alpha, beta) to a function that takes (beta, alpha): its "0, 1" is this study.
 threshold relu --net lenet5 --choices native,native+relu=1 --format fp32,bf16,fp16,fp64
 threshold normpool --net lenet5-normpool --choices native,native+normpool=1 --format fp16,bf16
+# Orders whose convolutions run on the plain kernels: fewer mini-batches.
+INITS=2 BATCHES=5 threshold orders --net lenet5 --choices native,minimal --format fp32,fp64 \
+  --order chain,lanes16,pairwise --certify none
