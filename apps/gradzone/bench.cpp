@@ -35,7 +35,9 @@ std::string times_text(const BenchText& text, const BenchTimes& times) {
 }
 
 void add_bench_options(CLI::App& command, BenchText& text, bool open_repeats) {
-  command.add_option("--net", text.options.net, "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH")
+  command
+      .add_option("--net", text.options.net,
+                  "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH, mlp-relu:...")
       ->capture_default_str();
   command.add_option("--batch", text.options.batch, "Images in the mini-batch")->capture_default_str();
   command.add_option("--points,--repeats", text.options.repeats, "Timed repeats")

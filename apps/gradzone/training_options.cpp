@@ -33,7 +33,9 @@ Augmentation usual_augmentation(const std::string& data) {
 
 void add_training_options(CLI::App& command, TrainingText& text) {
   TrainingTask& task = text.task;
-  command.add_option("--net", task.net, "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH")
+  command
+      .add_option("--net", task.net,
+                  "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH, mlp-relu:...")
       ->capture_default_str();
   command.add_option("--data", task.data, fmt::format("Training images: {}", dataset_syntax))->required();
   command.add_option("--test", task.test, "Test images, if they are not those of --data");

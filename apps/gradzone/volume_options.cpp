@@ -6,7 +6,9 @@ namespace gradzone::app {
 namespace {
 
 void add_passes(CLI::App& command, VolumeText& text) {
-  command.add_option("--net", text.study.net, "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH")
+  command
+      .add_option("--net", text.study.net,
+                  "Network: lenet5, vgg11, resnet18-bn, ..., mlp:LAYERSxWIDTH, mlp-relu:...")
       ->capture_default_str();
   command.add_option("--data", text.study.data, std::string(dataset_syntax));
   add_on_bad_image(command, text.study.on_bad_image);

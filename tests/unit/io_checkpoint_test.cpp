@@ -83,6 +83,7 @@ TEST(ParametersFor, SaysWhichArchitectureAFileLooksLike) {
   expect_refused(net("lenet5-bn"), stored("lenet5"), "it looks like lenet5");
   expect_refused(net("lenet5"), stored("mlp:3x32"), "it looks like mlp:3x32");
   expect_refused(net("mlp:3x32"), stored("mlp:3x33"), "it looks like mlp:3x33");
+  expect_refused(net("mlp:3x32"), stored("mlp-relu:3x32"), "it looks like mlp-relu:3x32");
 }
 
 TEST(ParametersFor, NamesMissingUnexpectedAndMisshapenTensors) {

@@ -97,6 +97,16 @@ TEST(Mlp, HasNoReluBehindItsFirstLinearLayer) {
   EXPECT_EQ(trainable_numbers(graph), 784 * 256 + 256 + 2 * (256 * 256 + 256) + 256 * 10 + 10);
 }
 
+TEST(Mlp, MayHaveAReluBehindEveryHiddenLayer) {
+  const Graph graph = mlp(2, 16, FirstLayer::relu);
+  EXPECT_EQ(graph.name(), "mlp-relu:2x16");
+  EXPECT_EQ(layer_names(graph), (std::vector<std::string>{"input", "flatten", "layers.0", "layers.1",
+                                                          "layers.2", "layers.3", "layers.4"}));
+  for (const char* relu : {"layers.1", "layers.3"})
+    EXPECT_TRUE(std::holds_alternative<Activation>(layer(graph, relu).op)) << relu;
+  EXPECT_EQ(make_net("mlp-relu:2x16", BatchNorm::Mode::training).name(), "mlp-relu:2x16");
+}
+
 TEST(Mlp, WithOneLayerIsTwoLinearMaps) {
   const Graph graph = mlp(1, 16);
   EXPECT_EQ(layer_names(graph), (std::vector<std::string>{"input", "flatten", "layers.0", "layers.1"}));
@@ -110,9 +120,9 @@ TEST(MakeNet, FindsEveryNameItLists) {
 }
 
 TEST(MakeNet, RefusesWhatDoesNotExistAndSaysWhatDoes) {
-  for (const char* spec :
-       {"", "lenet", "LENET5", "mlp", "mlp:", "mlp:3", "mlp:x", "mlp:3x", "mlp:3x256x", "mlp:-1x4",
-        "mlp:3 x4", "mlp:99999999999999999999x1", "mlp:0x16", "mlp:3x0", "mlp:3x1000000"}) {
+  for (const char* spec : {"", "lenet", "LENET5", "mlp", "mlp:", "mlp:3", "mlp:x", "mlp:3x", "mlp:3x256x",
+                           "mlp:-1x4", "mlp:3 x4", "mlp-relu:3", "mlp-relu:0x4", "mlp:99999999999999999999x1",
+                           "mlp:0x16", "mlp:3x0", "mlp:3x1000000"}) {
     try {
       make_net(spec, BatchNorm::Mode::evaluation);
       ADD_FAILURE() << "accepted \"" << spec << '"';

@@ -37,9 +37,8 @@ bool fits(const Graph& graph, const TensorsByName& tensors) {
          });
 }
 
-/// "mlp:3x256" if the tensors could be an mlp's: one weight per linear layer, the first of shape [width,
-/// 784].
-std::optional<std::string> mlp_candidate(const TensorsByName& tensors) {
+/// "3x256" if the tensors could be an mlp's: one weight per linear layer, the first of shape [width, 784].
+std::optional<std::string> mlp_sizes(const TensorsByName& tensors) {
   const auto first = tensors.find("layers.0.weight");
   if (first == tensors.end() || first->second->values.shape.size() != 2) return std::nullopt;
   const Index width = first->second->values.dim(0);
@@ -47,12 +46,15 @@ std::optional<std::string> mlp_candidate(const TensorsByName& tensors) {
                                      [](const auto& item) { return item.first.ends_with(".weight"); }) -
                        1;
   if (layers < 1 || layers > most_mlp_layers || width < 1 || width > most_mlp_width) return std::nullopt;
-  return fmt::format("mlp:{}x{}", layers, width);
+  return fmt::format("{}x{}", layers, width);
 }
 
 std::optional<std::string> recognise(const TensorsByName& tensors) {
   std::vector<std::string> candidates = net_names();
-  if (auto candidate = mlp_candidate(tensors)) candidates.push_back(*std::move(candidate));
+  if (const auto sizes = mlp_sizes(tensors)) {
+    candidates.push_back("mlp:" + *sizes);
+    candidates.push_back("mlp-relu:" + *sizes);
+  }
   for (std::string& candidate : candidates) {
     if (fits(make_net(candidate, BatchNorm::Mode::evaluation), tensors)) return std::move(candidate);
   }
@@ -136,7 +138,7 @@ ModelSpec parse_model_spec(std::string_view text) {
   throw UsageError(
       fmt::format("model \"{}\": write NETWORK:FILE, for example lenet5:model.safetensors, or "
                   "NETWORK:init=torch; networks: {}"
-                  " and mlp:LAYERSxWIDTH",
+                  ", mlp:LAYERSxWIDTH and mlp-relu:LAYERSxWIDTH",
                   text, fmt::join(net_names(), ", ")));
 }
 

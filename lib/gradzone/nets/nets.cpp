@@ -56,28 +56,30 @@ std::optional<Index> parse_index(std::string_view text) {
 }
 
 /// "3x256"
-std::optional<Graph> parse_mlp(std::string_view sizes) {
+std::optional<Graph> parse_mlp(std::string_view sizes, FirstLayer first) {
   const std::size_t cross = sizes.find('x');
   if (cross == std::string_view::npos) return std::nullopt;
   const auto layers = parse_index(sizes.substr(0, cross));
   const auto width = parse_index(sizes.substr(cross + 1));
   if (!layers || !width) return std::nullopt;
-  return mlp(*layers, *width);
+  return mlp(*layers, *width, first);
 }
 
 }  // namespace
 
 std::optional<Graph> find_net(std::string_view spec, BatchNorm::Mode mode) {
   if (const auto it = makers().find(spec); it != makers().end()) return it->second(mode);
-  constexpr std::string_view family = "mlp:";
-  if (spec.starts_with(family)) return parse_mlp(spec.substr(family.size()));
+  constexpr std::string_view linear = "mlp:", relu = "mlp-relu:";
+  if (spec.starts_with(linear)) return parse_mlp(spec.substr(linear.size()), FirstLayer::linear);
+  if (spec.starts_with(relu)) return parse_mlp(spec.substr(relu.size()), FirstLayer::relu);
   return std::nullopt;
 }
 
 Graph make_net(std::string_view spec, BatchNorm::Mode mode) {
   if (auto graph = find_net(spec, mode)) return *std::move(graph);
-  throw UsageError(fmt::format("unknown network \"{}\": there are {} and mlp:LAYERSxWIDTH (mlp:3x256)", spec,
-                               fmt::join(net_names(), ", ")));
+  throw UsageError(fmt::format(
+      "unknown network \"{}\": there are {}, mlp:LAYERSxWIDTH (mlp:3x256) and mlp-relu:LAYERSxWIDTH", spec,
+      fmt::join(net_names(), ", ")));
 }
 
 const std::vector<std::string>& net_names() {
