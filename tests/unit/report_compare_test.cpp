@@ -110,7 +110,7 @@ TEST(CompareHtml, SharesDifferOnlyBeyondBothIntervals) {
   EXPECT_NE(headline_of(near).find("no share differs beyond"), std::string::npos);
 }
 
-TEST(CompareHtml, FormatsArePairedByNameAndTheOddOnesIfThereIsOneEach) {
+TEST(CompareHtml, FormatsArePairedByNameThenByStorageThenTheOddOnes) {
   const auto names = [](const std::vector<std::string>& a, const std::vector<std::string>& b) {
     std::vector<std::string> out;
     const nlohmann::json data = data_of(page_of(made_up_results(8, a), made_up_results(8, b)));
@@ -121,6 +121,10 @@ TEST(CompareHtml, FormatsArePairedByNameAndTheOddOnesIfThereIsOneEach) {
   EXPECT_EQ(names({"fp32/chain", "fp16/chain"}, {"fp16/chain", "fp32/chain"}), (Names{"fp32", "fp16"}));
   EXPECT_EQ(names({"fp16/chain", "fp32/chain"}, {"fp16/pairwise", "fp32/chain"}),
             (Names{"fp16 | fp16/pairwise", "fp32"}));
+  EXPECT_EQ(names({"fp16/chain", "fp32/chain"}, {"fp16/pairwise", "fp32/pairwise"}),
+            (Names{"fp16 | fp16/pairwise", "fp32 | fp32/pairwise"}));
+  EXPECT_EQ(names({"fp16/chain"}, {"fp16/pairwise", "fp16/lanes16"}),
+            (Names{"fp16", "fp16/pairwise", "fp16/lanes16"}));
   EXPECT_EQ(names({"fp64/chain"}, {"fp16/chain", "fp32/chain"}), (Names{"fp64", "fp16", "fp32"}));
   const std::string page =
       page_of(made_up_results(8, {"fp64/chain"}), made_up_results(8, {"fp16/chain", "fp32/chain"}));

@@ -62,21 +62,41 @@ std::vector<Side> sides_of(const VolumeResults& results) {
   return sides;
 }
 
+namespace {
+
+/// "fp16" of "fp16/pairwise": what two programs of other orders have in common.
+std::string storage_of(const Side* side) {
+  return side->format.substr(0, side->format.find('/'));
+}
+
+/// Puts the sides that only B has beside those that only A has, where `key` leaves one of each.
+template <class Key>
+void pair_up(std::vector<Entry>& entries, std::vector<const Side*>& only_b, const Key& key) {
+  for (Entry& entry : entries) {
+    if (entry.b != nullptr) continue;
+    const auto is_like = [&](const Side* side) { return key(side) == key(entry.a); };
+    const auto alone_in_a = [&](const Entry& e) { return e.b == nullptr && is_like(e.a); };
+    if (std::ranges::count_if(only_b, is_like) != 1 || std::ranges::count_if(entries, alone_in_a) != 1)
+      continue;
+    const auto found = std::ranges::find_if(only_b, is_like);
+    entry.b = *found;
+    entry.name += " | " + short_name(entry.b->format);
+    only_b.erase(found);
+  }
+}
+
+}  // namespace
+
 std::vector<Entry> entries_of(const std::vector<Side>& a, const std::vector<Side>& b) {
   std::vector<Entry> entries;
   for (const Side& side : a) entries.push_back({short_name(side.format), &side, find(b, side.format)});
-  std::vector<const Side*> alone;
+  std::vector<const Side*> only_b;
   for (const Side& side : b) {
-    if (find(a, side.format) == nullptr) alone.push_back(&side);
+    if (find(a, side.format) == nullptr) only_b.push_back(&side);
   }
-  const auto alone_in_a = [](const Entry& entry) { return entry.b == nullptr; };
-  if (alone.size() == 1 && std::ranges::count_if(entries, alone_in_a) == 1) {
-    Entry& entry = *std::ranges::find_if(entries, alone_in_a);
-    entry.b = alone.front();
-    entry.name += " | " + short_name(entry.b->format);
-  } else {
-    for (const Side* side : alone) entries.push_back({short_name(side->format), nullptr, side});
-  }
+  pair_up(entries, only_b, storage_of);
+  pair_up(entries, only_b, [](const Side*) { return 0; });
+  for (const Side* side : only_b) entries.push_back({short_name(side->format), nullptr, side});
   return entries;
 }
 

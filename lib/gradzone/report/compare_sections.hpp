@@ -24,8 +24,9 @@ struct Side {
 std::vector<Side> sides_of(const AuditResults& results);
 std::vector<Side> sides_of(const VolumeResults& results);
 
-/// What stands side by side: a format that both have, or that one has. Where each has one format that the
-/// other lacks, these two. Points into the sides.
+/// What stands side by side: a format that both have; of those that only one has, two of the same storage in
+/// other orders, or the last one of each, where that leaves no choice; else a format alone. Points into the
+/// sides.
 struct Entry {
   std::string name;
   const Side* a = nullptr;
