@@ -202,7 +202,7 @@ TEST_F(CliTraining, NonsenseIsRefusedBeforeAnythingIsWritten) {
       {{{"--beta", "0,much"}}, {"--beta", "much"}},
       {{{"--beta", "1,1"}}, {"--beta", "twice"}},
       {{{"--form", "indirect"}}, {"indirect"}},
-      {{{"--format", "fp32/pairwise"}}, {"fp32/pairwise", "chain"}},
+      {{{"--format", "fp32/pairs"}}, {"fp32/pairs", "amp16", "/bias-first"}},
       {{{"--batch", "89"}}, {"--batch 89", "batch norm"}},
       {{{"--net", "vgg12"}}, {"vgg12", "vgg11"}}};
   for (const auto& [changes, named] : refused) {

@@ -55,7 +55,7 @@ TrainUnit unit_of(TrainingFormat format, int trial) {
 }  // namespace
 
 std::string RateSearch::command() const {
-  std::vector<std::string_view> format_names;
+  std::vector<std::string> format_names;
   for (const TrainingFormat id : formats) format_names.push_back(name(id));
   return fmt::format("gradzone search-lr{} --format {} --trials {} --range {}:{}{}", task.options(),
                      fmt::join(format_names, ","), trials, lowest, highest, prune ? "" : " --no-prune");
