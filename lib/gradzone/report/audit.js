@@ -42,11 +42,7 @@ function show_branches_table() {
 
 // What depends on the format chosen in the bar that stays in view.
 function show_format() {
-  const several = data.formats.length > 1;
-  $('format-picker').hidden = !several;
-  for (const node of document.querySelectorAll('.which')) node.textContent = several ? `in ${short(state.format)}` : '';
-  buttons('format-picker', 'Format shown below', data.formats.map((f) => [f.name, short(f.name)]), state.format,
-    (format) => { state.format = format; show_format(); });
+  show_format_picker(data.formats, show_format);
   show_cause_words();
   show_confusion();
   show_branches_table();

@@ -91,11 +91,7 @@ function show_bits() {
 // ---- the whole page --------------------------------------------------------------------------------------------------
 
 function show_format() {
-  const several = data.entries.length > 1;
-  $('format-picker').hidden = !several;
-  for (const node of document.querySelectorAll('.which')) node.textContent = several ? `in ${state.format}` : '';
-  buttons('format-picker', 'Format shown below', data.entries.map((entry) => [entry.name, entry.name]), state.format,
-    (format) => { state.format = format; show_format(); });
+  show_format_picker(data.entries, show_format);
   show_cause_words();
   draw_causes();
   show_transitions();

@@ -10,6 +10,15 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 // Plain names mean the order chain.
 const short = (format) => format.replace(/\/chain(?![\w-])/, '');
 
+// The bar that stays in view chooses, by name, which of the formats is shown below it.
+function show_format_picker(formats, show_again) {
+  const several = formats.length > 1;
+  $('format-picker').hidden = !several;
+  for (const node of document.querySelectorAll('.which')) node.textContent = several ? `in ${short(state.format)}` : '';
+  buttons('format-picker', 'Format shown below', formats.map((f) => [f.name, short(f.name)]), state.format,
+    (format) => { state.format = format; show_again(); });
+}
+
 // ---- zones -----------------------------------------------------------------------------------------------------------
 
 const zone_meaning = {

@@ -40,7 +40,6 @@ void check(const RateSearch& s) {
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
 }
 
-/// In the tables a trial is the run of that number.
 /// Of its checkpoint.
 std::string trial_name(TrainingFormat format, int trial) {
   std::string out = fmt::format("{}-trial{}", name(format), trial);
@@ -48,6 +47,7 @@ std::string trial_name(TrainingFormat format, int trial) {
   return out;
 }
 
+/// In the tables a trial is the run of that number.
 TrainUnit unit_of(TrainingFormat format, int trial) {
   return {format, Form::direct, 0, trial};
 }
