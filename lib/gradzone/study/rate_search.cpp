@@ -40,13 +40,6 @@ void check(const RateSearch& s) {
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
 }
 
-/// Of its checkpoint.
-std::string trial_name(TrainingFormat format, int trial) {
-  std::string out = fmt::format("{}-trial{}", name(format), trial);
-  std::ranges::replace(out, '/', '-');
-  return out;
-}
-
 /// In the tables a trial is the run of that number.
 TrainUnit unit_of(TrainingFormat format, int trial) {
   return {format, Form::direct, 0, trial};
@@ -117,9 +110,12 @@ RateSearchResults LoadedRateSearch::run(const std::filesystem::path& folder, int
                  is_below_median(completed, records);
         };
         // All trials have the weights and orders of run 0.
-        const auto outcome =
-            session.train({unit_of(format, trial), trial_name(format, trial), epochs, {}, is_hopeless},
-                          task_.graph, task_.run(unit_of(format, 0), rate(trial)));
+        const auto outcome = session.train({unit_of(format, trial),
+                                            fmt::format("{}-trial{}", file_part(format), trial),
+                                            epochs,
+                                            {},
+                                            is_hopeless},
+                                           task_.graph, task_.run(unit_of(format, 0), rate(trial)));
         results.trials.push_back({format, trial, rate(trial), outcome.records, outcome.ended_early});
         if (!outcome.ended_early) completed.push_back(results.trials.back());
       }

@@ -2,18 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "gradzone/base/file.hpp"
 #include "gradzone/io/csv.hpp"
 #include "gradzone/study/unit_columns.hpp"
 
 namespace gradzone {
 std::string TrainUnit::name() const {
-  std::string out =
-      fmt::format("{}-{}-beta{}-run{}", gradzone::name(format), gradzone::name(form), beta, run);
-  std::ranges::replace(out, '/', '-');  // a file's name
-  return out;
+  return fmt::format("{}-{}-beta{}-run{}", file_part(format), gradzone::name(form), beta, run);
 }
 
 std::string trace_csv(const std::vector<TraceRow>& rows) {

@@ -26,6 +26,12 @@ std::string name(TrainingFormat format) {
   return format.order == Order::chain ? std::string(name_without_order(format)) : full_name(format);
 }
 
+std::string file_part(TrainingFormat format) {
+  std::string out = name(format);
+  std::ranges::replace(out, '/', '-');
+  return out;
+}
+
 std::string full_name(TrainingFormat format) {
   return fmt::format("{}/{}", name_without_order(format), name(format.order));
 }

@@ -30,6 +30,8 @@ inline constexpr TrainingFormat amp16{FormatId::fp16, FormatId::fp32};
 
 /// "fp32" and "amp16" in the order chain; "fp32/bias-first"
 std::string name(TrainingFormat format);
+/// name() as a part of a file's name: "fp32", "fp32-bias-first"
+std::string file_part(TrainingFormat format);
 /// "fp32/chain", "amp16/bias-first"
 std::string full_name(TrainingFormat format);
 /// Reads either name. Throws UsageError listing formats and orders.
