@@ -83,8 +83,11 @@ class ShapeRule {
         w.padding_w < 0) {
       fail(layer_, "kernel and stride must be positive, padding not negative");
     }
+    if (w.padding_h + w.trailing_h < 0 || w.padding_w + w.trailing_w < 0)
+      fail(layer_, "trailing padding may take away no more than the padding");
     const Shape& x = inputs_[0];
-    if (x[1] + 2 * w.padding_h < w.kernel_h || x[2] + 2 * w.padding_w < w.kernel_w) {
+    if (x[1] + 2 * w.padding_h + w.trailing_h < w.kernel_h ||
+        x[2] + 2 * w.padding_w + w.trailing_w < w.kernel_w) {
       fail(layer_, fmt::format("a {}x{} window does not fit an input of shape {}", w.kernel_h, w.kernel_w,
                                to_string(x)));
     }
@@ -95,6 +98,8 @@ class ShapeRule {
     if (2 * w.padding_h > w.kernel_h || 2 * w.padding_w > w.kernel_w) {
       fail(layer_, "pooling padding may be at most half the kernel");
     }
+    if (w.padding_h + w.trailing_h >= w.kernel_h || w.padding_w + w.trailing_w >= w.kernel_w)
+      fail(layer_, "the last window would lie in the padding");
     return windowed(w, x[0]);
   }
 
@@ -170,6 +175,7 @@ GraphBuilder::GraphBuilder(std::string name, Shape input_shape) {
   if (std::any_of(input_shape.begin(), input_shape.end(), [](Index d) { return d < 1; })) {
     fail("input", fmt::format("every dimension must be positive, got {}", to_string(input_shape)));
   }
+  layer_names_.insert("input");
   graph_.nodes_.push_back(Node{"input", Input{}, {}, std::move(input_shape), -1});
 }
 
@@ -177,22 +183,28 @@ NodeId GraphBuilder::then(std::string layer_name, Operation op) {
   return add(std::move(layer_name), std::move(op), {last()});
 }
 
-NodeId GraphBuilder::add(std::string layer_name, Operation op, std::vector<NodeId> inputs) {
+NodeId GraphBuilder::add(std::string layer_name, Operation op, std::vector<NodeId> inputs,
+                         std::vector<std::string> parameter_names) {
   std::vector<Shape> shapes;
   for (const NodeId id : inputs) {
     if (id < 0 || id > last()) fail(layer_name, fmt::format("input node {} does not exist", id));
     shapes.push_back(graph_.node(id).shape);
   }
-  for (const Node& node : graph_.nodes_) {
-    if (node.name == layer_name) fail(layer_name, "the name is used twice");
-  }
+  if (!layer_names_.insert(layer_name).second) fail(layer_name, "the name is used twice");
   if (std::holds_alternative<Input>(op)) fail(layer_name, "a graph has one input");
   Shape shape = std::visit(ShapeRule(layer_name, shapes), op);
   checked_element_count(shape, largest_tensor, "layer " + layer_name);
   const NodeId id = last() + 1;
   int first_parameter = -1;
-  for (ParameterSpec& spec : parameters_of(layer_name, op, id)) {
+  std::vector<ParameterSpec> specs = parameters_of(layer_name, op, id);
+  if (!parameter_names.empty() && parameter_names.size() != specs.size())
+    fail(layer_name, fmt::format("has {} parameters, not {}", specs.size(), parameter_names.size()));
+  for (std::size_t k = 0; k < specs.size(); ++k) {
+    ParameterSpec& spec = specs[k];
+    if (!parameter_names.empty()) spec.name = std::move(parameter_names[k]);
     checked_element_count(spec.shape, largest_tensor, spec.name);
+    if (!parameter_names_.insert(spec.name).second)
+      fail(layer_name, fmt::format("the parameter name {} is used twice", spec.name));
     if (first_parameter < 0) first_parameter = static_cast<int>(graph_.parameters_.size());
     graph_.parameters_.push_back(std::move(spec));
   }

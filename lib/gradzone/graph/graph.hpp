@@ -1,6 +1,7 @@
 // Graph: an immutable, validated network. It knows shapes and names and no arithmetic.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,8 +68,11 @@ class GraphBuilder {
   /// `input_shape` is one sample's: [c, h, w] or [features].
   GraphBuilder(std::string name, Shape input_shape);
 
-  /// Appends an operation on the given nodes; the returned id is its output.
-  NodeId add(std::string layer_name, Operation op, std::vector<NodeId> inputs);
+  /// Appends an operation on the given nodes; the returned id is its output. Its parameters, in the order
+  /// that the operation lists them, are called LAYER.weight, LAYER.bias, ... unless `parameter_names` says
+  /// otherwise; no name may come twice.
+  NodeId add(std::string layer_name, Operation op, std::vector<NodeId> inputs,
+             std::vector<std::string> parameter_names = {});
   /// Appends an operation on the node added last.
   NodeId then(std::string layer_name, Operation op);
   NodeId last() const { return static_cast<NodeId>(graph_.nodes_.size()) - 1; }
@@ -78,6 +82,7 @@ class GraphBuilder {
 
  private:
   Graph graph_;
+  std::set<std::string> layer_names_, parameter_names_;
 };
 
 }  // namespace gradzone

@@ -11,17 +11,20 @@
 
 namespace gradzone {
 
-/// Sliding window in rows and columns, symmetric zero padding (max pooling pads with "no entry").
+/// Sliding window in rows and columns over zero padding (max pooling pads with "no entry"): `padding` on both
+/// sides and `trailing` more behind the last row or column, which is how ceil mode and asymmetric padding are
+/// written (negative: less behind than in front).
 struct Window {
   Index kernel_h = 1, kernel_w = 1;
   Index stride_h = 1, stride_w = 1;
   Index padding_h = 0, padding_w = 0;
+  Index trailing_h = 0, trailing_w = 0;
   static Window square(Index kernel, Index stride, Index padding = 0) {
-    return {kernel, kernel, stride, stride, padding, padding};
+    return {kernel, kernel, stride, stride, padding, padding, 0, 0};
   }
   /// Output extent (floor convention, as PyTorch's default).
-  Index out_h(Index h) const { return (h + 2 * padding_h - kernel_h) / stride_h + 1; }
-  Index out_w(Index w) const { return (w + 2 * padding_w - kernel_w) / stride_w + 1; }
+  Index out_h(Index h) const { return (h + 2 * padding_h + trailing_h - kernel_h) / stride_h + 1; }
+  Index out_w(Index w) const { return (w + 2 * padding_w + trailing_w - kernel_w) / stride_w + 1; }
   friend bool operator==(const Window&, const Window&) = default;
 };
 

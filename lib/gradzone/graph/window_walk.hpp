@@ -27,7 +27,7 @@ inline std::vector<WindowEntry> window_entries(const Window& w, Index h, Index w
 
 /// Mean over all rows and columns is average pooling with this window.
 inline Window whole_image(const Shape& sample) {
-  return {sample[1], sample[2], 1, 1, 0, 0};
+  return {sample[1], sample[2], 1, 1, 0, 0, 0, 0};
 }
 
 }  // namespace gradzone

@@ -11,7 +11,7 @@ namespace gradzone {
 
 LoadedModel load_model(const std::string& spec, BatchNorm::Mode batch_norm, std::uint64_t seed) {
   const ModelSpec model = parse_model_spec(spec);
-  LoadedModel out{make_net(model.net, batch_norm), {}, {}};
+  LoadedModel out{make_net(model.net, batch_norm), {}, {}, {}};
   if (model.initialisation) {
     out.parameters = initialise(out.graph, *model.initialisation, seed);
     Sha256 hash;  // of the numbers drawn, as there is no file

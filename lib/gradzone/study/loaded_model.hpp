@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "gradzone/graph/graph.hpp"
@@ -13,6 +14,7 @@ struct LoadedModel {
   Graph graph;
   Parameters parameters;
   std::string sha256;  ///< of the file, or of the numbers where they were drawn
+  std::set<std::string> transposed;  ///< linear weights that the file stores as [in, out]
 };
 
 /// `spec` as parse_model_spec takes it; `seed` draws the parameters of "init=". Throws UsageError for texts
