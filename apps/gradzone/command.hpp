@@ -37,6 +37,7 @@ void add_data(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_demo(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_drift(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_examples(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_export(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_forms(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_report(CLI::App& app, Common& common, ExitCode& exit_code);

@@ -112,6 +112,7 @@ int run(int argc, char** argv) {
   add_search_lr(app, common, exit_code);
   add_drift(app, common, exit_code);
   add_examples(app, common, exit_code);
+  add_export(app, common, exit_code);
   add_forms(app, common, exit_code);
   add_ties(app, common, exit_code);
   add_inspect(app, common, exit_code);

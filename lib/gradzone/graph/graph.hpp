@@ -76,6 +76,8 @@ class GraphBuilder {
   /// Appends an operation on the node added last.
   NodeId then(std::string layer_name, Operation op);
   NodeId last() const { return static_cast<NodeId>(graph_.nodes_.size()) - 1; }
+  /// Of one sample's output. Precondition: the node exists.
+  const Shape& shape(NodeId id) const { return graph_.node(id).shape; }
 
   /// Checks that the last node is a vector of logits (or one number for Loss::output) and every node is used.
   Graph build(Loss loss);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -91,10 +92,15 @@ std::string mismatch(const Graph& graph, const TensorsByName& tensors) {
   return {};
 }
 
+bool is_variance(const Graph& graph, std::size_t parameter) {
+  const Node& node = graph.node(graph.parameters()[parameter].node);
+  return std::holds_alternative<BatchNorm>(node.op) &&
+         static_cast<int>(parameter) == node.first_parameter + 3;  // weight, bias, mean, variance
+}
+
 /// The first reason why these numbers cannot be parameters; empty if they can.
-std::string unusable(const NamedTensor& tensor) {
+std::string unusable(const NamedTensor& tensor, bool variance) {
   if (tensor.stored == StoredType::i64) return "holds whole numbers (I64); parameters are floating-point";
-  const bool variance = tensor.name.ends_with(".running_var");
   for (Index i = 0; i < tensor.values.size(); ++i) {
     const double v = tensor.values[i];
     if (!std::isfinite(v)) return fmt::format("entry {} is {}; parameters must be finite", i, v);
@@ -121,9 +127,38 @@ Parameters in_order_of(const Graph& graph, const TensorsByName& tensors) {
   return out;
 }
 
+/// "3x64x64" or "784"
+Shape parse_input(std::string_view text) {
+  Shape out;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (true) {
+    Index extent = 0;
+    const auto [stop, error] = std::from_chars(at, end, extent);
+    if (error != std::errc() || extent < 1) break;
+    out.push_back(extent);
+    if (stop == end && (out.size() == 1 || out.size() == 3)) return out;
+    if (stop == end || *stop != 'x') break;
+    at = stop + 1;
+  }
+  throw UsageError(
+      fmt::format("input={}: write CHANNELSxHEIGHTxWIDTH, for example input=3x224x224, or FEATURES", text));
+}
+
 }  // namespace
 
+std::optional<ModelSpec> parse_onnx_spec(std::string_view text) {
+  constexpr std::string_view option = ",input=", ending = ".onnx";
+  const std::size_t at = text.rfind(option);
+  const std::string_view file = text.substr(0, at);
+  if (!file.ends_with(ending)) return std::nullopt;
+  ModelSpec out{{}, std::filesystem::path(file), {}, {}};
+  if (at != std::string_view::npos) out.input = parse_input(text.substr(at + option.size()));
+  return out;
+}
+
 ModelSpec parse_model_spec(std::string_view text) {
+  if (auto spec = parse_onnx_spec(text)) return *std::move(spec);
   for (std::size_t colon = text.find(':'); colon != std::string_view::npos;
        colon = text.find(':', colon + 1)) {
     const std::string_view net = text.substr(0, colon);
@@ -132,21 +167,23 @@ ModelSpec parse_model_spec(std::string_view text) {
     const std::string_view rest = text.substr(colon + 1);
     constexpr std::string_view drawn = "init=";
     if (rest.starts_with(drawn))
-      return {std::string(net), {}, parse_initialisation(rest.substr(drawn.size()))};
-    return {std::string(net), std::filesystem::path(rest), {}};
+      return {std::string(net), {}, parse_initialisation(rest.substr(drawn.size())), {}};
+    return {std::string(net), std::filesystem::path(rest), {}, {}};
   }
   throw UsageError(
-      fmt::format("model \"{}\": write NETWORK:FILE, for example lenet5:model.safetensors, or "
-                  "NETWORK:init=torch; networks: {}"
+      fmt::format("model \"{}\": write NETWORK:FILE, for example lenet5:model.safetensors, "
+                  "NETWORK:init=torch, or FILE.onnx; networks: {}"
                   ", mlp:LAYERSxWIDTH and mlp-relu:LAYERSxWIDTH",
                   text, fmt::join(net_names(), ", ")));
 }
 
 Parameters parameters_for(const Graph& graph, const Checkpoint& checkpoint, const std::string& where) {
   const TensorsByName tensors = matched_tensors(graph, checkpoint, where);
-  for (const ParameterSpec& spec : graph.parameters()) {
-    if (const std::string what = unusable(*tensors.find(spec.name)->second); !what.empty()) {
-      throw InputError(fmt::format("{}: tensor {}: {}", where, spec.name, what));
+  for (std::size_t i = 0; i < graph.parameters().size(); ++i) {
+    const std::string& name = graph.parameters()[i].name;
+    if (const std::string what = unusable(*tensors.find(name)->second, is_variance(graph, i));
+        !what.empty()) {
+      throw InputError(fmt::format("{}: tensor {}: {}", where, name, what));
     }
   }
   return in_order_of(graph, tensors);
@@ -173,6 +210,14 @@ StoredType stored_type(FormatId format) {
       return StoredType::bf16;
   }
   return StoredType::f64;
+}
+
+FormatId narrowest_format(const Parameters& parameters) {
+  const auto is_binary32 = [](double v) { return static_cast<double>(static_cast<float>(v)) == v; };
+  const bool all = std::all_of(parameters.begin(), parameters.end(), [&](const Tensor<double>& t) {
+    return std::all_of(t.data.begin(), t.data.end(), is_binary32);
+  });
+  return all ? FormatId::fp32 : FormatId::fp64;
 }
 
 Checkpoint checkpoint_of(const Graph& graph, const Parameters& parameters, FormatId format) {

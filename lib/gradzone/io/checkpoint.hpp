@@ -14,16 +14,21 @@
 
 namespace gradzone {
 
-/// What --model names: a network (nets/nets.hpp) and the file with its parameters, or how they are drawn.
+/// What --model names: a network (nets/nets.hpp) and the file with its parameters, or how they are drawn; or
+/// a file that holds the network, too.
 struct ModelSpec {
-  std::string net;
+  std::string net;                               ///< empty if the file holds it: ONNX
   std::filesystem::path file;                    ///< empty if they are drawn
   std::optional<Initialisation> initialisation;  ///< "init=torch"
+  std::optional<Shape> input;                    ///< "input=3x64x64": of one sample, ONNX only
 };
 
 /// Reads "lenet5:FILE", "mlp:3x256:FILE" or "vgg11:init=kaiming0": the shortest leading part that names a
-/// network, a colon, a path. Throws UsageError listing the networks.
+/// network, a colon, a path; or "FILE.onnx", "FILE.onnx,input=3x224x224". Throws UsageError listing the
+/// networks.
 ModelSpec parse_model_spec(std::string_view text);
+/// The latter form alone; nothing for other texts. Throws UsageError for a bad input=.
+std::optional<ModelSpec> parse_onnx_spec(std::string_view text);
 
 /// What a trainer keeps beside the parameters has names with this prefix; nothing but the trainer reads it.
 inline constexpr std::string_view optimiser_prefix = "optimiser.";
@@ -43,6 +48,9 @@ Parameters stored_parameters_for(const Graph& graph, const Checkpoint& checkpoin
 
 /// The name of the known network whose parameters these are, names and shapes, if there is one.
 std::optional<std::string> recognise_net(const Checkpoint& checkpoint);
+
+/// fp32 if it holds every parameter exactly, else fp64.
+FormatId narrowest_format(const Parameters& parameters);
 
 /// The checkpoint of a network, values rounded to nearest even into the storage of `format`; its metadata
 /// says "network": graph.name(). Precondition: the parameters fit the graph.

@@ -13,7 +13,7 @@ namespace gradzone {
 struct LoadedModel {
   Graph graph;
   Parameters parameters;
-  std::string sha256;  ///< of the file, or of the numbers where they were drawn
+  std::string sha256;                ///< of the file, or of the numbers where they were drawn
   std::set<std::string> transposed;  ///< linear weights that the file stores as [in, out]
 };
 
