@@ -175,6 +175,7 @@ GraphBuilder::GraphBuilder(std::string name, Shape input_shape) {
   if (std::any_of(input_shape.begin(), input_shape.end(), [](Index d) { return d < 1; })) {
     fail("input", fmt::format("every dimension must be positive, got {}", to_string(input_shape)));
   }
+  checked_element_count(input_shape, largest_tensor, "input");
   layer_names_.insert("input");
   graph_.nodes_.push_back(Node{"input", Input{}, {}, std::move(input_shape), -1});
 }

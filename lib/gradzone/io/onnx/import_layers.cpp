@@ -130,7 +130,7 @@ void OnnxImporter::batch_norm(const NodeReader& node) {
   constexpr std::string_view leaf = ".weight";
   const std::string layer =
       name.ends_with(leaf) ? name.substr(0, name.size() - leaf.size()) : layer_name(node);
-  give(node, emit(layer, op, {x.shape.size() == 1 ? vector(x) : x.node}, weights));
+  give(node, emit(layer, op, {entries(x)}, weights));
 }
 
 void OnnxImporter::max_pool(const NodeReader& node) {
@@ -200,7 +200,7 @@ void OnnxImporter::activation(const NodeReader& node) {
   if (node.proto().op_type() == "Relu" && uses_[output] == 1 && first_reader_[output]->op_type() == "Clip") {
     x.rectified = true;
   } else {
-    x.node = emit(layer_name(node), op, {x.node}).node;
+    x.node = emit(layer_name(node), op, {entries(x)}).node;
   }
   give(node, x);
 }
@@ -219,7 +219,7 @@ void OnnxImporter::clip(const NodeReader& node) {
   if (low != 0 || (high != 6 && high < open))
     throw Obstacle{fmt::format("clips to [{}, {}]; ReLU6 is read, [0, 6]", low, high)};
   const Activation op{high == 6 ? Activation::Kind::relu6 : Activation::Kind::relu};
-  x.node = emit(layer_name(node), op, {x.node}).node;
+  x.node = emit(layer_name(node), op, {entries(x)}).node;
   give(node, x);
 }
 
@@ -230,15 +230,14 @@ void OnnxImporter::add(const NodeReader& node) {
   if (a.shape != b.shape)
     throw Obstacle{
         fmt::format("adds {} and {}; shapes must be equal", to_string(a.shape), to_string(b.shape))};
-  const bool as_vectors = a.shape.size() == 1;
-  const NodeId left = as_vectors ? vector(a) : a.node, right = as_vectors ? vector(b) : b.node;
-  a.node = emit(layer_name(node), gradzone::Add{node.proto().op_type() == "Sub"}, {left, right}).node;
+  a.node =
+      emit(layer_name(node), gradzone::Add{node.proto().op_type() == "Sub"}, {entries(a), entries(b)}).node;
   give(node, a);
 }
 
 void OnnxImporter::dropout(const NodeReader& node) {
   Features x = features(node, 0);
-  x.node = emit(layer_name(node), Dropout{}, {x.node}).node;
+  x.node = emit(layer_name(node), Dropout{}, {entries(x)}).node;
   give(node, x);
 }
 

@@ -119,6 +119,7 @@ void OnnxImporter::read_input() {
   for (const auto& input : model_.graph().input()) {
     if (!values_.contains(input.name()) && needed_.contains(input.name())) inputs.push_back(&input);
   }
+  if (inputs.empty()) fail("has an output that depends on no input (a cycle, or nodes out of order)");
   if (inputs.size() != 1)
     fail(fmt::format("has {} inputs that its output depends on; a network has one", inputs.size()));
   const auto& input = *inputs.front();
@@ -279,13 +280,17 @@ Features OnnxImporter::image(const NodeReader& node, int k) {
   return x;
 }
 
-NodeId OnnxImporter::vector(Features x) {
+NodeId OnnxImporter::vector(const Features& x) {
   if (x.shape.size() != 1) throw Obstacle{fmt::format("needs a vector, gets {}", to_string(x.shape))};
   if (shapes_[static_cast<std::size_t>(x.node)].size() == 1) return x.node;
   const auto known = flattened_.find(x.node);
   if (known != flattened_.end()) return known->second;
   const NodeId id = emit(x.flattened_by, Flatten{}, {x.node}).node;
   return flattened_[x.node] = id;
+}
+
+NodeId OnnxImporter::entries(const Features& x) {
+  return x.shape.size() == 1 ? vector(x) : x.node;
 }
 
 const Weight* OnnxImporter::find_weight(const NodeReader& node, int k) {

@@ -40,7 +40,10 @@ class OnnxImporter {
   /// The same as an image [c, h, w], a vector [features], or whatever it is where entries are looked at
   /// singly.
   Features image(const NodeReader& node, int k);
-  NodeId vector(Features x);
+  NodeId vector(const Features& x);
+  /// What an operation on single entries works on: the vector that the file sees, or the features as they
+  /// lie.
+  NodeId entries(const Features& x);
   Weight weight(const NodeReader& node, int k, std::size_t rank);
   const Weight* find_weight(const NodeReader& node, int k);
   Integers integers(const NodeReader& node, int k);

@@ -70,8 +70,9 @@ class PartCount {
 
   /// "" if the file is within the limits, else what is wrong with it.
   std::string problem() {
-    if (!walk(Message::model, 0)) return "it is no ONNX model, or is damaged";
+    const bool whole = walk(Message::model, 0);
     if (parts_ > most_parts) return fmt::format("it has more than {} parts", most_parts);
+    if (!whole) return "it is no ONNX model, or is damaged";
     if (packed_ > most_packed_bytes)
       return fmt::format("it has more than {} MiB of integers", most_packed_bytes >> 20);
     return "";
