@@ -33,8 +33,7 @@ void run(const ExportText& text, const Common& common) {
   if (!onnx && !text.out.ends_with(".safetensors"))
     throw UsageError(fmt::format("--out {}: end it with .onnx or .safetensors", text.out));
   const LoadedModel model = load_model(text.model, BatchNorm::Mode::evaluation, text.seed);
-  const FormatId format =
-      text.format.empty() ? narrowest_format(model.parameters) : parse_format(text.format).id;
+  const FormatId format = text.format.empty() ? model.stored : parse_format(text.format).id;
   const std::vector<std::byte> bytes =
       onnx ? onnx_bytes(model.graph, model.parameters, format)
            : safetensors_bytes(checkpoint_of(model.graph, model.parameters, format));
@@ -64,7 +63,7 @@ void add_export(CLI::App& app, Common& common, ExitCode& exit_code) {
       ->required();
   command->add_option("--out", text->out, "The file: .onnx with the graph, or .safetensors")->required();
   command->add_option("--format", text->format,
-                      "Format of the numbers: fp64, fp32, fp16, bf16 (fp32, or fp64 where that would round)");
+                      "Format of the numbers: fp64, fp32, fp16, bf16 (as the model's file has them)");
   add_seed(*command, text->seed, "Seed of drawn weights");
   add_common(*command, common);
   command->footer(

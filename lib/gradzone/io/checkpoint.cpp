@@ -212,12 +212,17 @@ StoredType stored_type(FormatId format) {
   return StoredType::f64;
 }
 
-FormatId narrowest_format(const Parameters& parameters) {
-  const auto is_binary32 = [](double v) { return static_cast<double>(static_cast<float>(v)) == v; };
-  const bool all = std::all_of(parameters.begin(), parameters.end(), [&](const Tensor<double>& t) {
-    return std::all_of(t.data.begin(), t.data.end(), is_binary32);
-  });
-  return all ? FormatId::fp32 : FormatId::fp64;
+FormatId stored_format(const Checkpoint& checkpoint) {
+  bool f64 = false, f32 = false, f16 = false, bf16 = false;
+  for (const NamedTensor& t : checkpoint.tensors) {
+    f64 = f64 || t.stored == StoredType::f64;
+    f32 = f32 || t.stored == StoredType::f32;
+    f16 = f16 || t.stored == StoredType::f16;
+    bf16 = bf16 || t.stored == StoredType::bf16;
+  }
+  if (f64) return FormatId::fp64;
+  if (f32 || f16 == bf16) return FormatId::fp32;
+  return f16 ? FormatId::fp16 : FormatId::bf16;
 }
 
 Checkpoint checkpoint_of(const Graph& graph, const Parameters& parameters, FormatId format) {

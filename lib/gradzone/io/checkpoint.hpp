@@ -49,8 +49,8 @@ Parameters stored_parameters_for(const Graph& graph, const Checkpoint& checkpoin
 /// The name of the known network whose parameters these are, names and shapes, if there is one.
 std::optional<std::string> recognise_net(const Checkpoint& checkpoint);
 
-/// fp32 if it holds every parameter exactly, else fp64.
-FormatId narrowest_format(const Parameters& parameters);
+/// The narrowest of fp64, fp32, fp16 and bf16 that holds what its tensors are stored in.
+FormatId stored_format(const Checkpoint& checkpoint);
 
 /// The checkpoint of a network, values rounded to nearest even into the storage of `format`; its metadata
 /// says "network": graph.name(). Precondition: the parameters fit the graph.

@@ -25,8 +25,11 @@ LoadedModel load_onnx(const ModelSpec& model, BatchNorm::Mode batch_norm) {
         fmt::format("{}: cannot be evaluated: {}{}", where, network.obstacles.front(),
                     more == 0 ? "" : fmt::format(" (and {} more; gradzone inspect lists them)", more)));
   }
-  LoadedModel out{
-      *network.graph, parameters_for(*network.graph, network.checkpoint, where), {}, network.transposed};
+  LoadedModel out{*network.graph,
+                  parameters_for(*network.graph, network.checkpoint, where),
+                  {},
+                  stored_format(network.checkpoint),
+                  network.transposed};
   Sha256 hash;
   hash.update(bytes);
   if (network.external_data) {
@@ -41,7 +44,7 @@ LoadedModel load_onnx(const ModelSpec& model, BatchNorm::Mode batch_norm) {
 LoadedModel load_model(const std::string& spec, BatchNorm::Mode batch_norm, std::uint64_t seed) {
   const ModelSpec model = parse_model_spec(spec);
   if (model.net.empty()) return load_onnx(model, batch_norm);
-  LoadedModel out{make_net(model.net, batch_norm), {}, {}, {}};
+  LoadedModel out{make_net(model.net, batch_norm), {}, {}, FormatId::fp32, {}};
   if (model.initialisation) {
     out.parameters = initialise(out.graph, *model.initialisation, seed);
     Sha256 hash;  // of the numbers drawn, as there is no file
@@ -51,8 +54,9 @@ LoadedModel load_model(const std::string& spec, BatchNorm::Mode batch_norm, std:
   }
   const std::vector<std::byte> bytes = read_file(model.file, largest_safetensors_file);
   out.sha256 = sha256_hex(bytes);
-  out.parameters =
-      parameters_for(out.graph, parse_safetensors(bytes, model.file.string()), model.file.string());
+  const Checkpoint checkpoint = parse_safetensors(bytes, model.file.string());
+  out.parameters = parameters_for(out.graph, checkpoint, model.file.string());
+  out.stored = stored_format(checkpoint);
   return out;
 }
 

@@ -14,6 +14,7 @@ struct LoadedModel {
   Graph graph;
   Parameters parameters;
   std::string sha256;                ///< of the file, or of the numbers where they were drawn
+  FormatId stored = FormatId::fp32;  ///< holds the numbers as the file has them
   std::set<std::string> transposed;  ///< linear weights that the file stores as [in, out]
 };
 
