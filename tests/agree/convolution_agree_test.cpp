@@ -65,6 +65,8 @@ TYPED_TEST(ConvolutionAgreement, holds_for_every_kernel_stride_and_padding) {
         expect_agreement<TypeParam>(c, seed, all_mixes[seed % 3]);
         ++seed;
       }
+  for (const Window& window : {Window{3, 3, 2, 2, 0, 1, 1, 0}, Window{3, 2, 2, 3, 1, 1, -1, 1}})
+    expect_agreement<TypeParam>({2, 3, 5, 8, 10, window, true}, ++seed, Mix::smooth);
 }
 
 TYPED_TEST(ConvolutionAgreement, holds_beyond_vector_widths) {

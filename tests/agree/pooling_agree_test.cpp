@@ -101,6 +101,16 @@ TYPED_TEST(MaxPoolAgreement, holds_for_unsymmetric_windows_and_many_planes) {
   expect_agreement<TypeParam>({3, 2, 2, 1, 0, 1}, {65, 9, 8, 6}, minimal, Form::composed, 501, Mix::extreme);
 }
 
+TYPED_TEST(MaxPoolAgreement, holds_for_windows_that_hang_over_the_end) {
+  Choice minimal;
+  minimal.maxpool_beta = 1;
+  std::uint64_t seed = 600;
+  for (const Window& window : {Window{3, 3, 2, 2, 0, 0, 1, 1}, Window{2, 2, 2, 2, 0, 0, 1, 1},
+                               Window{3, 3, 2, 2, 1, 1, -1, -1}, Window{2, 2, 2, 2, 0, 0, 0, 1}})
+    for (const Index channels : {3, 16, 33})
+      expect_agreement<TypeParam>(window, {3, 8, 7, channels}, minimal, Form::direct, seed++, Mix::coarse);
+}
+
 TYPED_TEST(MaxPoolAgreement, holds_for_the_usual_windows_and_any_number_of_channels) {
   std::uint64_t seed = 1000;
   for (const Index channels : {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16, 17, 21, 24, 27, 31, 32, 33, 64})
@@ -125,7 +135,8 @@ TYPED_TEST(SmoothPoolAgreement, holds_for_every_kernel_stride_and_padding) {
   const auto reference = make_reference_kernels<F>(Order::chain);
   std::uint64_t seed = 0;
   for (const Window& window : {Window::square(1, 1), Window::square(2, 2), Window::square(3, 2, 1),
-                               Window::square(3, 1, 2), Window{2, 3, 1, 2, 1, 0}, Window{7, 6, 7, 6, 0, 0}})
+                               Window::square(3, 1, 2), Window{2, 3, 1, 2, 1, 0}, Window{7, 6, 7, 6, 0, 0},
+                               Window{2, 2, 2, 2, 0, 0, 1, 1}, Window{3, 3, 2, 2, 1, 1, -1, 1}})
     for (const Index channels : {1, 6, 19})
       for (const Mix mix : all_mixes) {
         SCOPED_TRACE(::testing::Message() << "kernel " << window.kernel_h << "x" << window.kernel_w << ", "

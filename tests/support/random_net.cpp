@@ -161,15 +161,18 @@ class Generator {
   /// A window that fits the current shape; convolutions may pad by more than half a kernel.
   Window fitting_window(Index largest, bool convolution) {
     Window w;
-    const auto axis = [&](Index extent, Index& kernel, Index& stride, Index& padding) {
+    const auto axis = [&](Index extent, Index& kernel, Index& stride, Index& padding, Index& trailing) {
       kernel = between(1, largest);
       padding = chance(0.3) ? (convolution ? 1 : kernel / 2) : 0;
       kernel = std::min(kernel, extent + 2 * padding);
       if (!convolution) padding = std::min(padding, kernel / 2);
       stride = chance(0.5) ? 1 : convolution ? 2 : kernel;
+      // More or less behind the end than in front of the beginning; a pool's last window holds an entry.
+      if (chance(0.3)) trailing = convolution || padding + 1 < kernel ? 1 : 0;
+      if (chance(0.3) && extent + 2 * padding - 1 >= kernel && padding > 0) trailing = -1;
     };
-    axis(shape_[1], w.kernel_h, w.stride_h, w.padding_h);
-    axis(shape_[2], w.kernel_w, w.stride_w, w.padding_w);
+    axis(shape_[1], w.kernel_h, w.stride_h, w.padding_h, w.trailing_h);
+    axis(shape_[2], w.kernel_w, w.stride_w, w.padding_w, w.trailing_w);
     return w;
   }
 

@@ -17,7 +17,7 @@ namespace gradzone::HWY_NAMESPACE {
 
 inline bool is_quad(const Window& w) {
   return w.kernel_h == 2 && w.kernel_w == 2 && w.stride_h == 2 && w.stride_w == 2 && w.padding_h == 0 &&
-         w.padding_w == 0;
+         w.padding_w == 0 && w.trailing_h == 0 && w.trailing_w == 0;
 }
 
 /// Positions of a window and the bytes of its argmax set.
