@@ -5,6 +5,7 @@
 
 #include "command.hpp"
 #include "gradzone/io/checkpoint.hpp"
+#include "gradzone/io/checkpoint_file.hpp"
 #include "gradzone/nets/nets.hpp"
 
 namespace gradzone::app {
@@ -21,7 +22,7 @@ std::string obstacle(const Checkpoint& checkpoint, const std::string& net, const
 }
 
 void inspect(const std::string& file, bool json) {
-  const Checkpoint checkpoint = read_safetensors(file);
+  const Checkpoint checkpoint = read_checkpoint(file);
   const std::string net = recognise_net(checkpoint).value_or("");
   const std::string why_not =
       net.empty() ? fmt::format("{}: its tensors are those of no network that gradzone knows", file)
@@ -54,10 +55,11 @@ void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code) {
   CLI::App* command =
       app.add_subcommand("inspect", "List a checkpoint's tensors and say whether it can be audited");
   auto file = std::make_shared<std::string>();
-  command->add_option("file", *file, "A safetensors checkpoint")->required();
+  command->add_option("file", *file, "A checkpoint: safetensors, or PyTorch's (torch.save)")->required();
   add_common(*command, common);
   command->footer(
-      "Exits with 3 if the checkpoint cannot be audited.\n\nExample:\n  gradzone inspect net.safetensors");
+      "Exits with 3 if the checkpoint cannot be audited.\n\nExamples:\n  gradzone inspect net.safetensors\n  "
+      "gradzone inspect net.pth");
   command->callback([file, &common, &exit_code] {
     inspect(*file, common.json);
     exit_code = ExitCode::done;

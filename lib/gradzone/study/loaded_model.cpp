@@ -5,6 +5,7 @@
 #include "gradzone/base/file.hpp"
 #include "gradzone/data/sha256.hpp"
 #include "gradzone/io/checkpoint.hpp"
+#include "gradzone/io/checkpoint_file.hpp"
 #include "gradzone/nets/nets.hpp"
 
 namespace gradzone {
@@ -19,10 +20,10 @@ LoadedModel load_model(const std::string& spec, BatchNorm::Mode batch_norm, std:
     out.sha256 = hash.hex();
     return out;
   }
-  const std::vector<std::byte> bytes = read_file(model.file, largest_safetensors_file);
+  const std::vector<std::byte> bytes = read_file(model.file, largest_checkpoint_file);
   out.sha256 = sha256_hex(bytes);
   out.parameters =
-      parameters_for(out.graph, parse_safetensors(bytes, model.file.string()), model.file.string());
+      parameters_for(out.graph, parse_checkpoint(bytes, model.file.string()), model.file.string());
   return out;
 }
 
