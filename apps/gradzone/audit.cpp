@@ -84,7 +84,7 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
   auto text = std::make_shared<AuditOptionsText>();
   command
       ->add_option("--model", text->study.model,
-                   "NET:FILE, a network and its safetensors checkpoint, e.g. lenet5:net.safetensors, or "
+                   "NET:FILE, a network and its checkpoint (safetensors or PyTorch), e.g. lenet5:net.pth, or "
                    "NET:init=torch (kaiming0, he, he-in): weights drawn from the seed")
       ->required();
   command->add_option("--data", text->study.data, std::string(dataset_syntax))->required();

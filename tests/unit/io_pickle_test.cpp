@@ -247,7 +247,7 @@ TEST(Pickle, BoundsWhatAFileMayAskFor) {
   pairs += "eq\0"s;
   for (int i = 0; i < 100'000; ++i) pairs += global_value("collections", "OrderedDict") + "h\0\x85R0"s;
   expect_refused(pairs, "operations");
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(8));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }
 
 }  // namespace

@@ -377,7 +377,7 @@ TEST(Torch, RefusesHostileFilesQuickly) {
   const std::string itself = "}q\0"s + text_value("w") + tensor_value({}) + "s" + text_value("a") + "h\0s"s +
                              text_value("b") + "h\0s"s + text_value("c") + "h\0s"s;
   parse(zip_of(itself));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
 }
 
 TEST(CheckpointFile, TellsFormatsApart) {
