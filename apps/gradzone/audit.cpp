@@ -6,6 +6,7 @@
 
 #include "command.hpp"
 #include "gradzone/base/file.hpp"
+#include "gradzone/io/checkpoint.hpp"
 #include "gradzone/report/html.hpp"
 #include "gradzone/study/audit_study.hpp"
 #include "program_options.hpp"
@@ -82,11 +83,7 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
   CLI::App* command = app.add_subcommand(
       "audit", "Say of each point of a data set which zone its gradient is in, with proof");
   auto text = std::make_shared<AuditOptionsText>();
-  command
-      ->add_option("--model", text->study.model,
-                   "NET:FILE, a network and its safetensors checkpoint, e.g. lenet5:net.safetensors, or "
-                   "NET:init=torch (kaiming0, he, he-in): weights drawn from the seed")
-      ->required();
+  command->add_option("--model", text->study.model, std::string(model_syntax))->required();
   command->add_option("--data", text->study.data, std::string(dataset_syntax))->required();
   add_on_bad_image(*command, text->study.on_bad_image);
   command->add_option("--split", text->study.split, "train or test")

@@ -59,8 +59,7 @@ void run(const ExportText& text, const Common& common) {
 void add_export(CLI::App& app, Common& common, ExitCode& exit_code) {
   CLI::App* command = app.add_subcommand("export", "Write a network as ONNX, or its tensors as safetensors");
   auto text = std::make_shared<ExportText>();
-  command->add_option("--model", text->model, "NET:FILE, NET:init=torch or FILE.onnx[,input=CxHxW]")
-      ->required();
+  command->add_option("--model", text->model, std::string(model_syntax))->required();
   command->add_option("--out", text->out, "The file: .onnx with the graph, or .safetensors")->required();
   command->add_option("--format", text->format,
                       "Format of the numbers: fp64, fp32, fp16, bf16 (as the model's file has them)");

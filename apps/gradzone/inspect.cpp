@@ -5,6 +5,7 @@
 
 #include "command.hpp"
 #include "gradzone/io/checkpoint.hpp"
+#include "gradzone/io/checkpoint_file.hpp"
 #include "gradzone/io/onnx.hpp"
 #include "gradzone/nets/nets.hpp"
 
@@ -30,7 +31,7 @@ nlohmann::ordered_json tensors_json(const Checkpoint& checkpoint) {
 }
 
 void inspect(const std::string& file, bool json) {
-  const Checkpoint checkpoint = read_safetensors(file);
+  const Checkpoint checkpoint = read_checkpoint(file);
   const std::string net = recognise_net(checkpoint).value_or("");
   const std::string why_not =
       net.empty() ? fmt::format("{}: its tensors are those of no network that gradzone knows", file)
@@ -91,11 +92,12 @@ void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code) {
   CLI::App* command =
       app.add_subcommand("inspect", "List a checkpoint's tensors and say whether it can be audited");
   auto file = std::make_shared<std::string>();
-  command->add_option("file", *file, "A safetensors checkpoint")->required();
+  command->add_option("file", *file, "A checkpoint: safetensors, PyTorch's (torch.save), or ONNX")
+      ->required();
   add_common(*command, common);
   command->footer(
-      "Exits with 3 if the checkpoint cannot be audited.\n\nExample:\n  gradzone inspect net.safetensors\n  "
-      "gradzone inspect resnet18.onnx");
+      "Exits with 3 if the checkpoint cannot be audited.\n\nExamples:\n  gradzone inspect net.safetensors\n  "
+      "gradzone inspect net.pth\n  gradzone inspect resnet18.onnx");
   command->callback([file, &common, &exit_code] {
     if (const auto spec = parse_onnx_spec(*file)) {
       inspect_onnx(*file, *spec, common.json);

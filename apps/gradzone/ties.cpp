@@ -5,6 +5,7 @@
 
 #include "command.hpp"
 #include "gradzone/base/text.hpp"
+#include "gradzone/io/checkpoint.hpp"
 #include "gradzone/report/html.hpp"
 #include "gradzone/study/tie_tables.hpp"
 #include "program_options.hpp"
@@ -67,9 +68,7 @@ void add_ties(CLI::App& app, Common& common, ExitCode& exit_code) {
       "ties",
       "List and draw the pooling windows that tie at an image: in floats, over the reals, and in which only");
   auto text = std::make_shared<TiesText>();
-  CLI::Option* model = command->add_option(
-      "--model", text->study.model,
-      "NET:FILE, a network and its safetensors checkpoint, e.g. lenet5:net.safetensors, or NET:init=torch");
+  CLI::Option* model = command->add_option("--model", text->study.model, std::string(model_syntax));
   CLI::Option* net =
       command->add_option("--net", text->net, "A network with drawn weights: NET:init=INIT")->excludes(model);
   command->add_option("--init", text->init, "How the weights of --net are drawn: torch, kaiming0, he, he-in")

@@ -158,18 +158,21 @@ std::optional<ModelSpec> parse_onnx_spec(std::string_view text) {
 }
 
 ModelSpec parse_model_spec(std::string_view text) {
-  if (auto spec = parse_onnx_spec(text)) return *std::move(spec);
   for (std::size_t colon = text.find(':'); colon != std::string_view::npos;
        colon = text.find(':', colon + 1)) {
     const std::string_view net = text.substr(0, colon);
     if (!find_net(net, BatchNorm::Mode::evaluation)) continue;
     if (colon + 1 == text.size()) break;
     const std::string_view rest = text.substr(colon + 1);
+    if (parse_onnx_spec(rest))
+      throw UsageError(
+          fmt::format("model \"{}\": an ONNX file holds its network, too: write {}", text, rest));
     constexpr std::string_view drawn = "init=";
     if (rest.starts_with(drawn))
       return {std::string(net), {}, parse_initialisation(rest.substr(drawn.size())), {}};
     return {std::string(net), std::filesystem::path(rest), {}, {}};
   }
+  if (auto spec = parse_onnx_spec(text)) return *std::move(spec);
   throw UsageError(
       fmt::format("model \"{}\": write NETWORK:FILE, for example lenet5:model.safetensors, "
                   "NETWORK:init=torch, or FILE.onnx; networks: {}"

@@ -23,6 +23,12 @@ struct ModelSpec {
   std::optional<Shape> input;                    ///< "input=3x64x64": of one sample, ONNX only
 };
 
+/// What specifications of models look like, for people.
+inline constexpr std::string_view model_syntax =
+    "NET:FILE, a network and its checkpoint (safetensors or PyTorch's), e.g. lenet5:net.pth; FILE.onnx, or "
+    "FILE.onnx,input=3x224x224 where the file leaves its input's size open; or NET:init=torch (kaiming0, he, "
+    "he-in): weights drawn from the seed";
+
 /// Reads "lenet5:FILE", "mlp:3x256:FILE" or "vgg11:init=kaiming0": the shortest leading part that names a
 /// network, a colon, a path; or "FILE.onnx", "FILE.onnx,input=3x224x224". Throws UsageError listing the
 /// networks.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -11,10 +10,10 @@
 #include <set>
 #include <tuple>
 
-#include "gradzone/arith/formats.hpp"
-#include "gradzone/arith/rounding.hpp"
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
+#include "gradzone/io/printable.hpp"
+#include "gradzone/io/stored_number.hpp"
 
 namespace gradzone {
 namespace {
@@ -24,73 +23,13 @@ using Json = nlohmann::json;
 constexpr std::size_t length_bytes = 8;
 constexpr int deepest_header = 3;  // the header, a tensor, its shape or offsets
 constexpr Index largest_element_count = Index{1} << 40;
-constexpr double largest_exact_integer = 0x1p53;
 constexpr std::string_view metadata_key = "__metadata__";
 
 constexpr StoredType all_stored_types[] = {StoredType::f64, StoredType::f32, StoredType::f16,
                                            StoredType::bf16, StoredType::i64};
 
-std::size_t element_bytes(StoredType type) {
-  switch (type) {
-    case StoredType::f64:
-    case StoredType::i64:
-      return 8;
-    case StoredType::f32:
-      return 4;
-    case StoredType::f16:
-    case StoredType::bf16:
-      return 2;
-  }
-  return 0;
-}
-
-/// A name from the file, quoted and cut so that it fits on one line whatever it holds.
-std::string printable(const std::string& text) {
-  constexpr std::size_t longest = 80;
-  const std::string escaped = Json(text).dump(-1, ' ', true, Json::error_handler_t::replace);
-  return escaped.size() <= longest ? escaped : escaped.substr(0, longest) + "...\"";
-}
-
-std::uint64_t load(std::span<const std::byte> bytes) {
-  std::uint64_t bits = 0;
-  for (std::size_t i = 0; i < bytes.size(); ++i) bits |= std::to_integer<std::uint64_t>(bytes[i]) << (8 * i);
-  return bits;
-}
-
 void append(std::vector<std::byte>& out, std::uint64_t bits, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) out.push_back(static_cast<std::byte>(bits >> (8 * i)));
-}
-
-double decode(StoredType type, std::uint64_t bits) {
-  switch (type) {
-    case StoredType::f64:
-      return std::bit_cast<double>(bits);
-    case StoredType::f32:
-      return static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
-    case StoredType::f16:
-      return static_cast<double>(binary16_value(static_cast<std::uint16_t>(bits)));
-    case StoredType::bf16:
-      return static_cast<double>(bfloat16_value(static_cast<std::uint16_t>(bits)));
-    case StoredType::i64:
-      return static_cast<double>(static_cast<std::int64_t>(bits));
-  }
-  return 0;
-}
-
-std::uint64_t encode(StoredType type, double value) {
-  switch (type) {
-    case StoredType::f64:
-      return std::bit_cast<std::uint64_t>(value);
-    case StoredType::f32:
-      return std::bit_cast<std::uint32_t>(static_cast<float>(value));
-    case StoredType::f16:
-      return binary16_bits(static_cast<float>(round_to_storage(FormatId::fp16, value)));
-    case StoredType::bf16:
-      return bfloat16_bits(static_cast<float>(round_to_storage(FormatId::bf16, value)));
-    case StoredType::i64:
-      return static_cast<std::uint64_t>(static_cast<std::int64_t>(value));
-  }
-  return 0;
 }
 
 /// What the header says of one tensor; offsets count from the first byte behind the header.
@@ -130,7 +69,7 @@ class Parser {
     if (file_.size() < length_bytes) {
       fail(fmt::format("{} bytes, shorter than the {} of the header's length", file_.size(), length_bytes));
     }
-    const std::uint64_t length = load(file_.first(length_bytes));
+    const std::uint64_t length = load_bits(file_.first(length_bytes));
     if (length > largest_safetensors_header) {
       fail(fmt::format("its header would be {} bytes long; at most {} are accepted", length,
                        largest_safetensors_header));
@@ -263,7 +202,7 @@ class Parser {
     const auto bytes = data_.subspan(e.begin, e.end - e.begin);
     NamedTensor out{std::move(e.name), e.stored, Tensor<double>(std::move(e.shape))};
     for (std::size_t i = 0; i < out.values.data.size(); ++i) {
-      const double value = decode(e.stored, load(bytes.subspan(i * width, width)));
+      const double value = decode_number(e.stored, load_bits(bytes.subspan(i * width, width)));
       if (e.stored == StoredType::i64 && std::abs(value) > largest_exact_integer) {
         fail(fmt::format("tensor {}: entry {} exceeds 2^53", printable(out.name), i));
       }
@@ -326,7 +265,7 @@ std::vector<std::byte> safetensors_bytes(const Checkpoint& checkpoint) {
   append(out, text.size(), length_bytes);
   for (const char c : text) out.push_back(static_cast<std::byte>(c));
   for (const NamedTensor* t : order) {
-    for (const double v : t->values.data) append(out, encode(t->stored, v), element_bytes(t->stored));
+    for (const double v : t->values.data) append(out, encode_number(t->stored, v), element_bytes(t->stored));
   }
   return out;
 }

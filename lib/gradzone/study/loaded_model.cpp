@@ -8,6 +8,7 @@
 #include "gradzone/base/file.hpp"
 #include "gradzone/data/sha256.hpp"
 #include "gradzone/io/checkpoint.hpp"
+#include "gradzone/io/checkpoint_file.hpp"
 #include "gradzone/io/onnx.hpp"
 #include "gradzone/nets/nets.hpp"
 
@@ -52,9 +53,9 @@ LoadedModel load_model(const std::string& spec, BatchNorm::Mode batch_norm, std:
     out.sha256 = hash.hex();
     return out;
   }
-  const std::vector<std::byte> bytes = read_file(model.file, largest_safetensors_file);
+  const std::vector<std::byte> bytes = read_file(model.file, largest_checkpoint_file);
   out.sha256 = sha256_hex(bytes);
-  const Checkpoint checkpoint = parse_safetensors(bytes, model.file.string());
+  const Checkpoint checkpoint = parse_checkpoint(bytes, model.file.string());
   out.parameters = parameters_for(out.graph, checkpoint, model.file.string());
   out.stored = stored_format(checkpoint);
   return out;
