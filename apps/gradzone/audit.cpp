@@ -61,6 +61,7 @@ ExitCode audit(const AuditOptionsText& text, const Common& common) {
   const Zone fail_on = check ? parse_zone(text.fail_on) : Zone::undecided;
   const LoadedStudy study(wanted);
   report_skipped(study.data(), common.quiet);
+  report_pseudo_labels(study.data(), common.quiet);
   AuditResults results;
   {
     ProgressLine progress("audit", "point", common.quiet);

@@ -47,6 +47,7 @@ void list(bool json) {
     for (const ManifestFile& f : m.files)
       fmt::print("  {}  {} bytes  sha256 {}\n", f.name, f.bytes, f.sha256);
   }
+  fmt::print("folder:DIR, npy:DIR, npy:FILE, npz:FILE: images of your own, with labels or without\n");
 }
 
 /// NAME:FOLDER

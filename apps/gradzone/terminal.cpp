@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "gradzone/study/pseudo_labels.hpp"
 #include "gradzone/zones/census.hpp"
 
 namespace gradzone::app {
@@ -65,6 +66,11 @@ void report_skipped(const Dataset& data, bool quiet) {
   fmt::print(stderr, "{}: {} bad images left out, {} are used\n", data.name(), bad.size(), data.size());
   for (std::size_t i = 0; i < std::min(bad.size(), most_named); ++i) fmt::print(stderr, "  {}\n", bad[i]);
   if (bad.size() > most_named) fmt::print(stderr, "  and {} more\n", bad.size() - most_named);
+}
+
+void report_pseudo_labels(const Dataset& data, bool quiet) {
+  if (!quiet && !data.labelled())
+    fmt::print(stderr, "{} has no labels; they are {}\n", data.name(), pseudo_labels_text);
 }
 
 TrainWatch train_watch(ProgressLine& line, std::stop_token stop) {

@@ -48,6 +48,9 @@ std::string duration_text(double seconds);
 /// Names the images that were left out of a data set on standard error, at most five of them.
 void report_skipped(const Dataset& data, bool quiet);
 
+/// Says on standard error that a data set without labels gets the network's own.
+void report_pseudo_labels(const Dataset& data, bool quiet);
+
 /// The zone table of finished results, one line per format and zone, for standard output.
 std::string zone_table(const AuditResults& results);
 

@@ -47,6 +47,7 @@ TieStudy parse(const TiesText& text) {
 void ties(const TiesText& text, const Common& common) {
   const LoadedTies study(parse(text));
   report_skipped(study.data(), common.quiet);
+  report_pseudo_labels(study.data(), common.quiet);
   TieResults results;
   {
     ProgressLine progress("ties", "point", common.quiet);

@@ -7,12 +7,27 @@
 #include <thread>
 
 #include "cli/cli_test.hpp"
+#include "gradzone/io/csv.hpp"
 #include "support/http_server.hpp"
+#include "support/npy_files.hpp"
 
 namespace gradzone::test {
 namespace {
 
+using support::npy_of;
+using support::zip_of;
+
 const fs::path golden = fs::path(GRADZONE_GOLDEN_DIR) / "data";
+
+/// The cells of a table's column.
+std::vector<std::string> column(const fs::path& table, const std::string& name) {
+  const Bytes text = read(table);
+  CsvReader reader(text, table.string());
+  const std::size_t at = reader.column(name);
+  std::vector<std::string> out;
+  while (reader.next_row()) out.push_back(reader.text(at));
+  return out;
+}
 
 class CliDataSets : public CliTest {
  protected:
@@ -68,8 +83,127 @@ TEST_F(CliDataSets, TruncatedOrForeignFilesAreNamed) {
 TEST_F(CliDataSets, HelpNamesEveryKind) {
   const std::string help = run({"audit", "--help"}).out;
   for (const char* kind :
-       {"mnist:", "cifar10:", "cifar100:", "svhn:", "folder:", "npy:", "glyphs[", "glyphs32["})
+       {"mnist:", "cifar10:", "cifar100:", "svhn:", "folder:", "npy:", "npz:", "glyphs[", "glyphs32["})
     EXPECT_NE(help.find(kind), std::string::npos) << kind;
+}
+
+TEST_F(CliDataSets, AnNpzCanBeAudited) {
+  const Outcome outcome = audit(options("npz:" + (golden / "stored.npz").string() + ",norm=cifar"));
+  expect_one_line(outcome.err, {"stored.npz", "[3, 4, 5]", "[3, 32, 32]"});
+  EXPECT_EQ(outcome.exit_code, 3);
+  const Bytes images = npy_of("|u1", "(3, 3, 32, 32)", Bytes(3 * 3072, 'x'));
+  write(path("x.npz"), zip_of({{"x.npy", images}, {"y.npy", npy_of("|u1", "(3,)", Bytes("\1\2\3", 3))}}));
+  ASSERT_EQ(audit(options("npz:" + path("x.npz").string() + ",norm=cifar")).exit_code, 0);
+  EXPECT_EQ(column(out() / "points.csv", "label"), (std::vector<std::string>{"1", "2"}));
+  EXPECT_EQ(read(out() / "summary.json").find("pseudo"), Bytes::npos);
+  expect_refused(options("npz:" + path("x.npz").string() + ",images=z"), ExitCode::bad_input,
+                 {"x.npz", "no array z", "x, y"});
+  expect_refused(options("npz:" + path("x.npz").string() + ",key=x"), ExitCode::usage,
+                 {"no option key", "images, labels, classes, layout, norm, mean, std"});
+  write(path("half.npz"), read(path("x.npz")).substr(0, 200));
+  expect_refused(options("npz:" + path("half.npz").string()), ExitCode::bad_input, {"half.npz"});
+}
+
+/// Files with labels that are the pseudo-labels give the same tables, whatever the threads, and so does the
+/// same command again.
+TEST_F(CliDataSets, ImagesWithoutLabelsGetTheNetworksOwn) {
+  Bytes pixels;
+  for (int i = 0; i < 6 * 784; ++i) pixels += static_cast<char>(i * i % 251);
+  const Bytes images = npy_of("|u1", "(6, 28, 28)", pixels);
+  write(path("x.npy"), images);
+  Options bare{{"--model", model("lenet5")},
+               {"--data", "npy:" + path("x.npy").string()},
+               {"--batch", "2"},
+               {"--samples", "3"},
+               {"--format", "fp32,bf16"},
+               {"--per-sample", ""},
+               {"--quiet", absent},
+               {"--threads", "2"}};
+  const Outcome outcome = audit(bare);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("x.npy has no labels; they are pseudo (argmax of the network in fp64/chain)"),
+            std::string::npos)
+      << outcome.err;
+  EXPECT_NE(read(out() / "summary.json").find("\"labels\": \"pseudo (argmax of"), Bytes::npos);
+  EXPECT_NE(read(out() / "report.html").find("labelled by the network itself"), Bytes::npos);
+  const Contents first = results_of(out());
+  EXPECT_EQ(audit(bare).exit_code, 0);
+  expect_same(results_of(out()), first);
+  bare["--quiet"] = "";
+  bare["--threads"] = "1";
+  bare["--out"] = path("one").string();
+  EXPECT_EQ(audit(bare).err, "");
+  expect_same(results_of(path("one")), first);
+
+  Bytes labels;
+  const auto label = column(out() / "samples.csv", "label");
+  for (std::size_t i = 0; i < 6; ++i) labels += static_cast<char>(std::stoi(label.at(i)));
+  write(path("labelled.npz"), zip_of({{"x.npy", images}, {"y.npy", npy_of("|u1", "(6,)", labels)}}));
+  bare["--data"] = "npz:" + path("labelled.npz").string();
+  bare["--out"] = path("labelled").string();
+  ASSERT_EQ(audit(bare).exit_code, 0);
+  for (const char* table : {"points.csv", "samples.csv", "branches.csv", "gradients.csv"})
+    EXPECT_EQ(read(path("labelled") / table), first.at(table)) << table;
+}
+
+TEST_F(CliDataSets, ImagesWithoutLabelsAreNotTrainedOn) {
+  write(path("x.npy"), npy_of("|u1", "(4, 28, 28)", Bytes(4 * 784, 'x')));
+  const std::string data = "npy:" + path("x.npy").string();
+  for (const auto& [command, what] :
+       {std::pair<std::vector<std::string>, std::string>{{"train", "--lr", "0.1"}, "training"},
+        {{"volume", "--inits", "1"}, "a volume study"}}) {
+    std::vector<std::string> arguments = command;
+    for (const std::string& a : {std::string("--net"), std::string("lenet5"), std::string("--data"), data,
+                                 std::string("--out"), out().string()})
+      arguments.push_back(a);
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, 3);
+    expect_one_line(outcome.err, {"x.npy has no labels: " + what + " needs them"});
+    EXPECT_FALSE(fs::exists(out()));
+  }
+  const Outcome ties = run({"ties", "--net", "lenet5", "--data", data, "--out", out().string()});
+  EXPECT_EQ(ties.exit_code, 0) << ties.err;
+  EXPECT_NE(ties.err.find("has no labels"), std::string::npos);
+  EXPECT_NE(read(out() / "ties.json").find("pseudo (argmax"), Bytes::npos);
+}
+
+TEST_F(CliDataSets, AFolderWithoutClassesCanBeAudited) {
+  const Bytes jpeg = read(golden / "rgb.jpg");
+  write(path("flat") / "1.jpg", jpeg);
+  write(path("flat") / "2.jpg", jpeg);
+  const Outcome outcome = audit(
+      options("folder:" + path("flat").string() + ",size=32,resize=36,mean=0.5/0.4/0.3,std=0.2/0.2/0.2"));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto labels = column(out() / "points.csv", "label");
+  ASSERT_EQ(labels.size(), 2u);
+  EXPECT_EQ(labels[0], labels[1]);
+}
+
+/// What NumPy of this machine writes, if there is one.
+TEST_F(CliDataSets, FilesOfTheRealNumpyAreRead) {
+  const std::string script =
+      "import numpy as np\n"
+      "x = np.arange(4 * 28 * 28).reshape(4, 28, 28) % 255\n"
+      "d = " +
+      fmt::format("'{}/'\n", path("").string()) +
+      "np.savez(d + 'a.npz', x_test=x.astype(np.uint8), y_test=np.arange(4))\n"
+      "np.savez_compressed(d + 'b.npz', np.asfortranarray(x[:, None]).astype(np.uint8), np.arange(4, "
+      "dtype='u1'))\n"
+      "np.savez(d + 'c.npz', images=x[..., None].astype(np.uint8), labels=np.arange(4)[:, None])\n"
+      "np.save(d + 'd.npy', ((x / 255 - 0.5) / 0.5))\n"
+      "np.save(d + 'e.npy', x.astype('>f4'))\n";
+  if (Process::other({"python3", "-c", script}).wait().exit_code != 0)
+    GTEST_SKIP() << "no python3 with numpy";
+  std::vector<Contents> tables;
+  for (const char* spec : {"npz:a.npz", "npz:b.npz", "npz:c.npz,layout=nhwc"}) {
+    const std::string data = fmt::format("npz:{}/{}", path("").string(), spec + 4);
+    const Outcome outcome = audit({{"--data", data}, {"--out", path(spec).string()}});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(read(path(spec) / "points.csv"), read(path("npz:a.npz") / "points.csv")) << spec;
+  }
+  const std::string d = "npy:" + path("d.npy").string(), e = "npy:" + path("e.npy").string();
+  EXPECT_EQ(audit({{"--data", d}}).exit_code, 0);
+  expect_refused({{"--data", e}}, ExitCode::bad_input, {"e.npy", "big-endian"});
 }
 
 TEST_F(CliDataSets, FetchRefusesWhatIsNotThePublishedFile) {

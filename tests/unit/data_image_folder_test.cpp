@@ -105,13 +105,85 @@ TEST_F(ImageFolder, GivesTheSameImagesHeldAndOnDemand) {
 
 TEST_F(ImageFolder, NormalisesEachChannel) {
   std::vector<float> values(3 * 64);
-  load("train", {.normalisation = Normalisation::imagenet}).images().values(1, values);
+  load("train", {.normalisation = named_normalisation("imagenet")}).images().values(1, values);
   EXPECT_EQ(values[0], (10.0f / 255.0f - 0.485f) / 0.229f);
   EXPECT_EQ(values[64], (100.0f / 255.0f - 0.456f) / 0.224f);
-  load("train", {.normalisation = Normalisation::cifar}).images().values(1, values);
+  load("train", {.normalisation = named_normalisation("cifar")}).images().values(1, values);
   EXPECT_EQ(values[0], (10.0f / 255.0f - 0.4914f) / 0.2023f);
-  load("train", {.normalisation = Normalisation::symmetric}).images().values(1, values);
+  load("train", {.normalisation = named_normalisation("symmetric")}).images().values(1, values);
   EXPECT_EQ(values[0], (10.0f / 255.0f - 0.5f) / 0.5f);
+  const auto of = [&](const std::string& options) {
+    load_dataset("folder:" + folder.path().string() + ",size=8" + options, "train", 0)
+        .images()
+        .values(1, values);
+    return std::vector{values[0], values[64]};
+  };
+  EXPECT_EQ(of(",norm=unit"), (std::vector{10.0f / 255.0f, 100.0f / 255.0f}));
+  EXPECT_EQ(of(",mean=0.1/0.2/0.3,std=0.4/0.5/0.6"),
+            (std::vector{(10.0f / 255.0f - 0.1f) / 0.4f, (100.0f / 255.0f - 0.2f) / 0.5f}));
+}
+
+TEST_F(ImageFolder, WithoutClassesHasNoLabels) {
+  const ScratchFolder flat;
+  for (const char* name : {"b.png", "a.JPG", "notes.txt"})
+    flat.write(name, png_of(plain(8, 8, name[0] == 'b' ? 2 : 1)));
+  for (const std::string split : {"train", "test"})
+    for (const std::size_t most_held : {std::size_t{1} << 30, std::size_t{0}}) {
+      const Dataset data = load_image_folder(flat.path(), split, {.size = 8, .most_held = most_held});
+      EXPECT_FALSE(data.labelled());
+      EXPECT_EQ(data.name(), flat.path().string());
+      EXPECT_EQ(reds(data), (std::vector<int>{1, 2}));
+    }
+  flat.write("0.jpg", "no image");
+  const Dataset rest = load_image_folder(flat.path(), "test", {.size = 8, .on_bad_image = OnBadImage::skip});
+  EXPECT_EQ(reds(rest), (std::vector<int>{1, 2}));
+  EXPECT_EQ(rest.skipped().size(), 1u);
+  // A split's folder, too; beside one, loose images are nobody's.
+  flat.write("val/x.png", png_of(plain(8, 8, 9)));
+  EXPECT_EQ(reds(load_image_folder(flat.path(), "test", {.size = 8})), std::vector<int>{9});
+  EXPECT_THROW(load_image_folder(flat.path(), "train", {.size = 8}), InputError);
+}
+
+TEST_F(ImageFolder, ScalesAndGreysAsStated) {
+  put("val/cat/x.png", 40, 20, 31);
+  put("val/cat/y.png", 40, 8, 8);
+  const auto test = [&](const std::string& options) {
+    return load_dataset("folder:" + folder.path().string() + ",size=8" + options, "test", 0);
+  };
+  const auto planes_of = [](const RgbImage& image) {
+    std::vector<std::uint8_t> out;
+    for (std::size_t c = 0; c < 3; ++c)
+      for (std::size_t i = c; i < image.pixels.size(); i += 3) out.push_back(image.pixels[i]);
+    return out;
+  };
+  // 8 * 31 / 20 is 12; (12 - 8) / 2 is 2. With a stated size even an image of the right one is scaled.
+  EXPECT_EQ(test(",resize=8").pixels(0), planes_of(cut(resize(plain(20, 31, 40), 8, 12), {0, 2, 8, 8})));
+  EXPECT_EQ(test(",resize=10").pixels(1), planes_of(cut(resize(plain(8, 8, 40), 10, 10), {1, 1, 8, 8})));
+  EXPECT_EQ(test("").pixels(1), planes_of(plain(8, 8, 40)));
+  EXPECT_NE(test(",resize=9").fingerprint(), test("").fingerprint());
+  const Dataset greys = test(",channels=1");
+  EXPECT_EQ(greys.image_shape(), (Shape{1, 8, 8}));
+  EXPECT_EQ(greys.pixels(1).size(), 64u);
+  EXPECT_EQ(greys.pixels(1)[63], grey(plain(8, 8, 40)).pixels[3 * 63]);
+  EXPECT_EQ(greys.batch(std::vector<Index>{1}).x[63], symmetric_unit_transform()[greys.pixels(1)[63]]);
+  for (const char* options : {",resize=7", ",channels=2", ",channels=4", ",norm=imagenet,channels=1"})
+    EXPECT_THROW(test(options), Error) << options;
+}
+
+/// Pillow 9.4: Image.new("RGB", (1, 1), colour).convert("L")
+TEST(Grey, IsPillows) {
+  const auto of = [](std::uint8_t red, std::uint8_t green, std::uint8_t blue) {
+    return grey({1, 1, {red, green, blue}}).pixels;
+  };
+  EXPECT_EQ(of(255, 0, 0), std::vector<std::uint8_t>(3, 76));
+  EXPECT_EQ(of(0, 255, 0), std::vector<std::uint8_t>(3, 150));
+  EXPECT_EQ(of(0, 0, 255), std::vector<std::uint8_t>(3, 29));
+  EXPECT_EQ(of(255, 255, 255), std::vector<std::uint8_t>(3, 255));
+  EXPECT_EQ(of(123, 45, 67), std::vector<std::uint8_t>(3, 71));
+  for (int v = 0; v < 256; ++v) {
+    const auto level = static_cast<std::uint8_t>(v);
+    EXPECT_EQ(of(level, level, level)[0], level);
+  }
 }
 
 TEST_F(ImageFolder, RefusesABadImageByNameOrLeavesItOut) {

@@ -71,7 +71,9 @@ TEST(LoadMnist, TransformsAsEachPaper) {
   EXPECT_EQ(pixel(""), (unit - 0.5f) / 0.5f);
   EXPECT_EQ(pixel(",norm=symmetric"), pixel(""));
   EXPECT_EQ(pixel(",norm=unit"), unit);
-  EXPECT_THROW(pixel(",norm=imagenet"), UsageError);
+  EXPECT_EQ(pixel(",mean=0.1307,std=0.3081"), (unit - 0.1307f) / 0.3081f);
+  EXPECT_THROW(pixel(",norm=imagenet"), InputError) << "of three channels";
+  EXPECT_THROW(pixel(",norm=none"), UsageError);
   EXPECT_THROW(pixel(",size=28"), UsageError);
 }
 

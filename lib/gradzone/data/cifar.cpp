@@ -8,6 +8,7 @@
 #include "gradzone/base/file.hpp"
 #include "gradzone/data/gzip.hpp"
 #include "gradzone/data/mnist.hpp"
+#include "gradzone/data/normalisation.hpp"
 
 namespace gradzone {
 namespace {
@@ -55,8 +56,8 @@ std::vector<std::filesystem::path> files_of(Cifar kind, const std::filesystem::p
 }  // namespace
 
 std::vector<PixelTransform> cifar_transforms() {
-  constexpr float mean[] = {0.4914f, 0.4822f, 0.4465f}, deviation[] = {0.2023f, 0.1994f, 0.2010f};
-  return normalising_transforms(mean, deviation);
+  const Normalisation cifar = named_normalisation("cifar");
+  return normalising_transforms(cifar.mean, cifar.deviation);
 }
 
 void append_cifar(Cifar kind, std::span<const std::byte> file, const std::string& where,

@@ -9,15 +9,22 @@
 #include "gradzone/base/random.hpp"
 
 namespace gradzone {
-Dataset::Dataset(std::string name, Shape image_shape, int classes, std::vector<int> labels,
+Dataset::Dataset(std::string name, Shape image_shape, int classes, Index size, std::vector<int>&& labels,
                  std::shared_ptr<const ImageSource> images, std::vector<std::string> skipped)
     : name_(std::move(name)),
       image_shape_(std::move(image_shape)),
       classes_(classes),
+      size_(size),
       labels_(std::move(labels)),
       images_(std::move(images)),
       skipped_(std::move(skipped)) {
-  if (labels_.empty()) throw InputError(fmt::format("{}: there are no images", name_));
+  if (size_ < 1) throw InputError(fmt::format("{}: there are no images", name_));
+}
+
+Dataset::Dataset(std::string name, Shape image_shape, int classes, std::vector<int> labels,
+                 std::shared_ptr<const ImageSource> images, std::vector<std::string> skipped)
+    : Dataset(std::move(name), std::move(image_shape), classes, std::ssize(labels), std::move(labels),
+              std::move(images), std::move(skipped)) {
   const auto bad =
       std::find_if(labels_.begin(), labels_.end(), [&](int y) { return y < 0 || y >= classes_; });
   if (bad != labels_.end()) {
@@ -43,6 +50,17 @@ Dataset::Dataset(std::string name, Shape image_shape, int classes, std::vector<s
       std::move(pixels), static_cast<std::size_t>(element_count(image_shape)), std::move(transforms));
 }
 
+Dataset Dataset::unlabelled(std::string name, Shape image_shape, Index size,
+                            std::shared_ptr<const ImageSource> images, std::vector<std::string> skipped) {
+  return Dataset(std::move(name), std::move(image_shape), 0, size, {}, std::move(images), std::move(skipped));
+}
+
+Dataset Dataset::labelled_by(Labeller labeller) const {
+  Dataset out = *this;
+  out.labeller_ = std::move(labeller);
+  return out;
+}
+
 MiniBatch Dataset::batch(std::span<const Index> images) const {
   MiniBatch out;
   out.x.shape = image_shape_;
@@ -52,7 +70,11 @@ MiniBatch Dataset::batch(std::span<const Index> images) const {
   for (const Index image : images) {
     images_->values(image, values);
     out.x.data.insert(out.x.data.end(), values.begin(), values.end());
-    out.labels.push_back(label(image));
+    if (labelled()) {
+      out.labels.push_back(label(image));
+    } else if (labeller_) {
+      out.labels.push_back(labeller_(image, values));
+    }
   }
   return out;
 }
@@ -76,6 +98,10 @@ void check_data_fits(const Graph& graph, const Dataset& data) {
     throw InputError(fmt::format("{} has {} classes, but {} has {} logits", data.name(), data.classes(),
                                  graph.name(), graph.classes()));
   }
+}
+
+void check_labelled(const Dataset& data, std::string_view what) {
+  if (!data.labelled()) throw InputError(fmt::format("{} has no labels: {} needs them", data.name(), what));
 }
 
 std::vector<Index> sample_order(Index size, bool shuffle, std::uint64_t seed) {

@@ -8,7 +8,6 @@
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/base/parallel.hpp"
-#include "gradzone/data/cifar.hpp"
 #include "gradzone/data/image_file.hpp"
 #include "gradzone/data/resize.hpp"
 
@@ -20,19 +19,32 @@ namespace fs = std::filesystem;
 constexpr std::size_t largest_image_file = std::size_t{1} << 28;
 constexpr Index most_ratio = 100;  // of an image's sides, as the longer one sets the memory it takes scaled
 
-/// Planes [3, size, size] of an image of that size.
-void to_planes(const RgbImage& image, std::span<std::uint8_t> out) {
-  const std::size_t plane = out.size() / 3;
+/// What becomes of an image.
+struct Scaling {
+  Index size, shorter, channels;
+
+  std::size_t bytes() const { return static_cast<std::size_t>(channels * size * size); }
+  RgbImage centre(const RgbImage& image) const {
+    return shorter == 0 ? resized_centre(image, size) : resized_centre(image, size, shorter);
+  }
+};
+
+/// Planes [channels, size, size] of an image of that size.
+void to_planes(const RgbImage& image, std::size_t channels, std::span<std::uint8_t> out) {
+  const std::size_t plane = out.size() / channels;
   for (std::size_t i = 0; i < plane; ++i)
-    for (std::size_t c = 0; c < 3; ++c) out[c * plane + i] = image.pixels[3 * i + c];
+    for (std::size_t c = 0; c < channels; ++c) out[c * plane + i] = image.pixels[3 * i + c];
 }
 
 /// Images that are decoded when they are asked for.
 class ImagesInFiles final : public ImageSource {
  public:
-  ImagesInFiles(fs::path root, std::vector<std::string> files, Index size,
+  ImagesInFiles(fs::path root, std::vector<std::string> files, Scaling scaling,
                 std::vector<PixelTransform> transforms)
-      : root_(std::move(root)), files_(std::move(files)), size_(size), transforms_(std::move(transforms)) {}
+      : root_(std::move(root)),
+        files_(std::move(files)),
+        scaling_(scaling),
+        transforms_(std::move(transforms)) {}
 
   const std::vector<std::string>& files() const { return files_; }
 
@@ -40,20 +52,19 @@ class ImagesInFiles final : public ImageSource {
     transform_pixels(pixels(image), transforms_, out);
   }
   std::vector<std::uint8_t> pixels(Index image) const override {
-    std::vector<std::uint8_t> out(static_cast<std::size_t>(3 * size_ * size_));
-    to_planes(resized_centre(original(image), size_), out);
-    return out;
+    return planes(scaling_.centre(original(image)));
   }
   float black(Index channel) const override { return transforms_[static_cast<std::size_t>(channel)][0]; }
   void random_resized_crop(Index image, RandomStream& random, std::span<float> out) const override {
     const RgbImage whole = original(image);
     const Crop crop = draw_resized_crop(whole.height, whole.width, random);
-    std::vector<std::uint8_t> planes(out.size());
-    to_planes(resize(cut(whole, crop), size_, size_), planes);
-    transform_pixels(planes, transforms_, out);
+    transform_pixels(planes(resize(cut(whole, crop), scaling_.size, scaling_.size)), transforms_, out);
   }
   bool decodes() const override { return true; }
-  void hash_transform(Sha256& hash) const override { hash_transforms(transforms_, hash); }
+  void hash_transform(Sha256& hash) const override {
+    hash_transforms(transforms_, hash);
+    if (scaling_.shorter != 0) hash.update(fmt::format("resize {} ", scaling_.shorter));
+  }
   void hash_images(Sha256& hash) const override {
     for (const std::string& file : files_)
       hash.update(fmt::format("{} {}\n", file, fs::file_size(root_ / file)));
@@ -66,12 +77,17 @@ class ImagesInFiles final : public ImageSource {
     if (std::max(out.height, out.width) / std::min(out.height, out.width) > most_ratio)
       throw InputError(
           fmt::format("{}: {} x {} pixels are too narrow an image", path.string(), out.width, out.height));
+    return scaling_.channels == 1 ? grey(std::move(out)) : out;
+  }
+  std::vector<std::uint8_t> planes(const RgbImage& image) const {
+    std::vector<std::uint8_t> out(scaling_.bytes());
+    to_planes(image, static_cast<std::size_t>(scaling_.channels), out);
     return out;
   }
 
   fs::path root_;
   std::vector<std::string> files_;
-  Index size_;
+  Scaling scaling_;
   std::vector<PixelTransform> transforms_;
 };
 
@@ -95,17 +111,11 @@ class HeldImages final : public ImageSource {
   PixelsInMemory held_;
 };
 
-std::vector<PixelTransform> transforms_of(Normalisation normalisation) {
-  constexpr float mean[] = {0.485f, 0.456f, 0.406f}, deviation[] = {0.229f, 0.224f, 0.225f};
-  switch (normalisation) {
-    case Normalisation::imagenet:
-      return normalising_transforms(mean, deviation);
-    case Normalisation::cifar:
-      return cifar_transforms();
-    case Normalisation::symmetric:
-      break;
-  }
-  return std::vector<PixelTransform>(3, symmetric_unit_transform());
+/// One for each channel.
+std::vector<PixelTransform> transforms_of(const ImageFolderOptions& options, const std::string& where) {
+  auto out = transforms_for(options.normalisation, options.channels, where);
+  out.resize(static_cast<std::size_t>(options.channels), PixelTransform(out[0]));
+  return out;
 }
 
 bool is_image_name(const fs::path& name) {
@@ -135,40 +145,55 @@ std::vector<std::string> classes_in(const fs::path& folder) {
   });
 }
 
+std::vector<std::string> images_in(const fs::path& folder) {
+  return names_in(folder, [](const fs::directory_entry& entry) {
+    std::error_code ignored;
+    return is_image_name(entry.path()) && entry.is_regular_file(ignored);
+  });
+}
+
+/// The folder of the split, or `folder` itself if it has none of any split and images lie in it.
 fs::path split_folder(const fs::path& folder, std::string_view split) {
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored))
-    throw InputError(fmt::format(
-        "{}: no such folder; train/CLASS/*.jpg and val/CLASS/*.jpg are looked for there", folder.string()));
+    throw InputError(
+        fmt::format("{}: no such folder; train/CLASS/*.jpg and val/CLASS/*.jpg are looked for "
+                    "there, or, without labels, *.jpg",
+                    folder.string()));
+  const auto has = [&](const char* name) { return fs::is_directory(folder / name, ignored); };
+  if (!has("train") && !has("val") && !has("test") && !images_in(folder).empty()) return folder;
   if (split == "train") return folder / "train";
-  return fs::is_directory(folder / "val", ignored) ? folder / "val" : folder / "test";
+  return has("val") ? folder / "val" : folder / "test";
 }
 
 struct Listing {
-  std::vector<std::string> classes, files;  ///< files are named CLASS/FILE
-  std::vector<int> labels;
+  std::vector<std::string> classes,
+      files;                ///< files are named CLASS/FILE, or FILE where there are no classes
+  std::vector<int> labels;  ///< empty where there are no classes
 };
 
 Listing list_images(const fs::path& folder, const fs::path& root) {
   std::error_code ignored;
   Listing out;
-  out.classes = classes_in(fs::is_directory(folder / "train", ignored) ? folder / "train" : root);
-  for (const std::string& name : classes_in(root)) {
-    const auto known = std::lower_bound(out.classes.begin(), out.classes.end(), name);
-    if (known == out.classes.end() || *known != name)
-      throw InputError(
-          fmt::format("{}: {} has no class {}", (root / name).string(), (folder / "train").string(), name));
-    const auto files = names_in(root / name, [](const fs::directory_entry& entry) {
-      std::error_code ignored_too;
-      return is_image_name(entry.path()) && entry.is_regular_file(ignored_too);
-    });
-    for (const std::string& file : files) {
-      out.files.push_back(name + "/" + file);
-      out.labels.push_back(static_cast<int>(known - out.classes.begin()));
+  const std::vector<std::string> names = classes_in(root);
+  if (names.empty() || root == folder) {
+    out.files = images_in(root);
+  } else {
+    out.classes = classes_in(fs::is_directory(folder / "train", ignored) ? folder / "train" : root);
+    for (const std::string& name : names) {
+      const auto known = std::lower_bound(out.classes.begin(), out.classes.end(), name);
+      if (known == out.classes.end() || *known != name)
+        throw InputError(
+            fmt::format("{}: {} has no class {}", (root / name).string(), (folder / "train").string(), name));
+      for (const std::string& file : images_in(root / name)) {
+        out.files.push_back(name + "/" + file);
+        out.labels.push_back(static_cast<int>(known - out.classes.begin()));
+      }
     }
   }
   if (out.files.empty())
-    throw InputError(fmt::format("{}: no CLASS/*.jpg, *.jpeg or *.png is there", root.string()));
+    throw InputError(
+        fmt::format("{}: no CLASS/*.jpg, *.jpeg or *.png is there, nor any without classes", root.string()));
   return out;
 }
 
@@ -196,34 +221,26 @@ void leave_out(const std::vector<std::string>& reasons, Listing& list, std::vect
     if (!reasons[i].empty()) continue;
     if (kept != i) {
       list.files[kept] = std::move(list.files[i]);
-      list.labels[kept] = list.labels[i];
+      if (!list.labels.empty()) list.labels[kept] = list.labels[i];
       std::copy_n(held.begin() + static_cast<Index>(i * image_size), image_size,
                   held.begin() + static_cast<Index>(kept * image_size));
     }
     ++kept;
   }
   list.files.resize(kept);
-  list.labels.resize(kept);
+  if (!list.labels.empty()) list.labels.resize(kept);
   held.resize(kept * image_size);
 }
 
 }  // namespace
 
-Normalisation parse_normalisation(std::string_view text) {
-  if (text == "imagenet") return Normalisation::imagenet;
-  if (text == "cifar") return Normalisation::cifar;
-  if (text == "symmetric") return Normalisation::symmetric;
-  throw UsageError(
-      fmt::format("unknown normalisation \"{}\": there are imagenet, cifar and symmetric", text));
-}
-
 Dataset load_image_folder(const fs::path& folder, std::string_view split, const ImageFolderOptions& options) {
   const fs::path root = split_folder(folder, split);
   Listing list = list_images(folder, root);
-  const Index size = options.size;
-  const auto transforms = transforms_of(options.normalisation);
-  auto images = std::make_shared<ImagesInFiles>(root, list.files, size, transforms);
-  const auto image_size = static_cast<std::size_t>(3 * size * size);
+  const Scaling scaling{options.size, options.shorter, options.channels};
+  const auto transforms = transforms_of(options, folder.string());
+  auto images = std::make_shared<ImagesInFiles>(root, list.files, scaling, transforms);
+  const std::size_t image_size = scaling.bytes();
   const bool hold = list.files.size() <= options.most_held / image_size;
   std::vector<std::uint8_t> held(hold ? list.files.size() * image_size : 0);
   std::vector<std::string> bad;
@@ -236,15 +253,19 @@ Dataset load_image_folder(const fs::path& folder, std::string_view split, const 
                                        : fmt::format("{} (and {} more bad images)", bad[0], bad.size() - 1));
     if (!bad.empty()) {
       leave_out(reasons, list, held);
-      images = std::make_shared<ImagesInFiles>(root, list.files, size, transforms);
+      images = std::make_shared<ImagesInFiles>(root, list.files, scaling, transforms);
     }
   }
   std::shared_ptr<const ImageSource> source = images;
   if (hold)
     source = std::make_shared<HeldImages>(images, PixelsInMemory(std::move(held), image_size, transforms));
-  return Dataset(fmt::format("{} {}", folder.string(), split), {3, size, size},
-                 static_cast<int>(list.classes.size()), std::move(list.labels), std::move(source),
-                 std::move(bad));
+  const std::string name = fmt::format("{} {}", folder.string(), split);
+  const Shape shape{options.channels, options.size, options.size};
+  if (list.labels.empty())
+    return Dataset::unlabelled(root == folder ? folder.string() : name, shape, std::ssize(list.files),
+                               std::move(source), std::move(bad));
+  return Dataset(name, shape, static_cast<int>(list.classes.size()), std::move(list.labels),
+                 std::move(source), std::move(bad));
 }
 
 }  // namespace gradzone

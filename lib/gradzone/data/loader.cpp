@@ -21,6 +21,9 @@ std::vector<Index> order_of(const Dataset& data, const LoaderOptions& options, I
 
 BatchLoader::BatchLoader(const Dataset& data, const LoaderOptions& options) : data_(data), options_(options) {
   if (options_.batch < 1) throw UsageError("a mini-batch needs at least one image");
+  if (options_.augmentation != Augmentation::none && data_.image_shape().size() != 3)
+    throw UsageError(
+        fmt::format("--augment {}: {} has vectors, no images", name(options_.augmentation), data_.name()));
   for (Index c = 0; c < data_.image_shape()[0]; ++c) border_.push_back(data_.images().black(c));
 }
 

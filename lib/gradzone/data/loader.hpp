@@ -36,7 +36,8 @@ struct LoadedBatch {
 /// matter.
 class BatchLoader {
  public:
-  /// Keeps a reference to `data`. Throws UsageError for a batch below 1.
+  /// Keeps a reference to `data`. Throws UsageError for a batch below 1 and for vectors that are to be
+  /// augmented. Precondition: labelled data.
   BatchLoader(const Dataset& data, const LoaderOptions& options);
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;

@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <limits>
+#include <numeric>
 
 #include "gradzone/base/error.hpp"
-#include "gradzone/base/file.hpp"
 
 namespace gradzone {
 namespace {
@@ -22,13 +21,21 @@ static_assert(std::endian::native == std::endian::little);
   throw InputError(fmt::format("{}: not a NPY file that can be read: {}", where, what));
 }
 
+struct Header {
+  Shape shape;
+  std::string type;
+  bool by_columns = false;
+
+  std::size_t element_bytes() const { return static_cast<std::size_t>(type[1] - '0'); }
+};
+
 /// Reads the header, a dictionary in Python's notation with the keys descr, fortran_order and shape.
 class HeaderReader {
  public:
   HeaderReader(std::string_view text, const std::string& where) : rest_(text), where_(where) {}
 
-  NpyArray read() {
-    NpyArray out;
+  Header read() {
+    Header out;
     expect('{');
     while (!skip('}')) {
       const std::string_view key = quoted();
@@ -36,7 +43,8 @@ class HeaderReader {
       if (key == "descr") {
         out.type = type(quoted());
       } else if (key == "fortran_order") {
-        if (!skip_word("False")) fail(where_, "it is column-major; save it with numpy.ascontiguousarray");
+        out.by_columns = skip_word("True");
+        if (!out.by_columns && !skip_word("False")) fail(where_, "its header is damaged");
       } else if (key == "shape") {
         out.shape = shape();
       } else {
@@ -81,6 +89,9 @@ class HeaderReader {
   std::string type(std::string_view descr) {
     static constexpr std::string_view known[] = {"|b1", "|u1", "|i1", "<u2", "<i2", "<u4",
                                                  "<i4", "<u8", "<i8", "<f2", "<f4", "<f8"};
+    if (descr.starts_with('>'))
+      fail(where_, fmt::format("its elements are of type {}, big-endian; save array.astype(\"<{}\")", descr,
+                               descr.substr(1)));
     if (std::find(std::begin(known), std::end(known), descr) == std::end(known))
       fail(where_, fmt::format("its elements are of type {}", descr));
     return std::string(descr.substr(1));
@@ -104,124 +115,121 @@ class HeaderReader {
   const std::string& where_;
 };
 
-/// Images in memory that are the network's input as they are.
-class ValuesInMemory final : public ImageSource {
+/// Takes a file from its source piece by piece.
+class Reader {
  public:
-  ValuesInMemory(std::vector<float> values, std::size_t image_size)
-      : values_(std::move(values)), image_size_(image_size) {}
+  Reader(const ByteSource& source, const std::string& where) : source_(source), where_(where) {}
 
-  void values(Index image, std::span<float> out) const override {
-    const auto from = values_of(image);
-    std::copy(from.begin(), from.end(), out.begin());
+  Header header() {
+    std::array<std::byte, 12> start;
+    if (source_(std::span(start).first(10)) < 10 || std::memcmp(start.data(), "\x93NUMPY", 6) != 0)
+      fail(where_, "it does not begin as one");
+    const auto at = [&](std::size_t i) { return std::to_integer<std::size_t>(start[i]); };
+    if (at(6) < 1 || at(6) > 3) fail(where_, fmt::format("its version is {}.{}", at(6), at(7)));
+    std::size_t length = at(8) | at(9) << 8;
+    if (at(6) > 1) {
+      if (source_(std::span(start).subspan(10)) < 2) fail(where_, "it is cut short");
+      length |= at(10) << 16 | at(11) << 24;
+    }
+    if (length > largest_header) fail(where_, fmt::format("its header has {} bytes", length));
+    std::string text(length, '\0');
+    if (source_(std::as_writable_bytes(std::span(text))) < length) fail(where_, "it is cut short");
+    return HeaderReader(text, where_).read();
   }
-  /// Stretched so that the least value is black and the largest one white.
-  std::vector<std::uint8_t> pixels(Index image) const override {
-    const auto from = values_of(image);
-    const auto [least, most] = std::minmax_element(from.begin(), from.end());
-    const double low = *least, range = std::max(*most - low, std::numeric_limits<double>::min());
-    std::vector<std::uint8_t> out;
-    for (const float v : from) out.push_back(static_cast<std::uint8_t>((v - low) / range * 255 + 0.5));
+
+  /// All bytes up to the end, which must be `size`.
+  std::vector<std::byte> values(const Header& header, std::size_t size) {
+    std::vector<std::byte> out;
+    const auto fail_with = [&](std::string_view what) {
+      fail(where_, fmt::format("shape {} of {} needs {} bytes, there are {}", to_string(header.shape),
+                               header.type, size, what));
+    };
+    while (out.size() < size) {
+      const std::size_t filled = out.size();
+      out.resize(std::min(size, std::max(2 * filled, first_piece)));
+      const std::size_t came = source_(std::span(out).subspan(filled));
+      if (filled + came < out.size()) fail_with(fmt::format("{}", filled + came));
+    }
+    std::byte beyond;
+    if (source_(std::span(&beyond, 1)) > 0) fail_with("more");
     return out;
   }
-  float black(Index) const override { return 0; }
-  void hash_transform(Sha256& hash) const override { hash.update("binary32 "); }
-  void hash_images(Sha256& hash) const override { hash.update(std::as_bytes(std::span(values_))); }
 
  private:
-  std::span<const float> values_of(Index image) const {
-    return std::span(values_).subspan(static_cast<std::size_t>(image) * image_size_, image_size_);
-  }
+  static constexpr std::size_t largest_header = std::size_t{1} << 20, first_piece = std::size_t{1} << 20;
 
-  std::vector<float> values_;
-  std::size_t image_size_;
+  const ByteSource& source_;
+  const std::string& where_;
 };
 
-template <class T>
-std::vector<T> elements(const NpyArray& array) {
-  std::vector<T> out(array.values.size() / sizeof(T));
-  std::memcpy(out.data(), array.values.data(), out.size() * sizeof(T));
-  return out;
-}
-
-template <class T>
-std::vector<int> narrowed(const NpyArray& array) {
-  std::vector<int> out;
-  for (const T v : elements<T>(array)) {
-    const bool fits = std::in_range<int>(v);  // what does not is no label either way
-    out.push_back(fits ? static_cast<int>(v) : -1);
-  }
-  return out;
-}
-
-std::vector<int> labels_of(const NpyArray& array, Index images, const std::string& where) {
-  if (array.shape != Shape{images})
-    throw InputError(
-        fmt::format("{}: shape {}, but there are {} images", where, to_string(array.shape), images));
-  if (array.type == "u1") return narrowed<std::uint8_t>(array);
-  if (array.type == "i1") return narrowed<std::int8_t>(array);
-  if (array.type == "u2") return narrowed<std::uint16_t>(array);
-  if (array.type == "i2") return narrowed<std::int16_t>(array);
-  if (array.type == "u4") return narrowed<std::uint32_t>(array);
-  if (array.type == "i4") return narrowed<std::int32_t>(array);
-  if (array.type == "u8") return narrowed<std::uint64_t>(array);
-  if (array.type == "i8") return narrowed<std::int64_t>(array);
-  throw InputError(fmt::format("{}: elements of type {} are no labels", where, array.type));
-}
-
-std::shared_ptr<const ImageSource> images_of(const NpyArray& array, std::size_t image_size,
-                                             const std::string& where) {
-  if (array.type == "u1")
-    return std::make_shared<PixelsInMemory>(elements<std::uint8_t>(array), image_size,
-                                            std::vector{symmetric_unit_transform()});
-  if (array.type != "f4")
-    throw InputError(fmt::format("{}: images are of type u1 or f4, not {}", where, array.type));
-  std::vector<float> values = elements<float>(array);
-  const auto bad = std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
-  if (bad != values.end())
-    throw InputError(fmt::format("{}: element {} is not finite", where, bad - values.begin()));
-  return std::make_shared<ValuesInMemory>(std::move(values), image_size);
-}
-
-NpyArray read(const std::filesystem::path& path) {
-  return parse_npy(read_file(path, largest_npy), path.string());
+/// Elements of `out` in their order, each from where strides lead in `in`.
+template <std::size_t size>
+void gather(const std::byte* in, const std::array<Index, largest_npy_rank>& shape,
+            const std::array<Index, largest_npy_rank>& strides, std::byte* out) {
+  for (Index a = 0; a < shape[0]; ++a)
+    for (Index b = 0; b < shape[1]; ++b)
+      for (Index c = 0; c < shape[2]; ++c) {
+        const std::byte* from =
+            in + static_cast<Index>(size) * (a * strides[0] + b * strides[1] + c * strides[2]);
+        for (Index d = 0; d < shape[3]; ++d, out += size)
+          std::memcpy(out, from + static_cast<Index>(size) * d * strides[3], size);
+      }
 }
 
 }  // namespace
 
-NpyArray parse_npy(std::span<const std::byte> file, const std::string& where) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  if (!text.starts_with("\x93NUMPY") || text.size() < 10) fail(where, "it does not begin as one");
-  const auto at = [&](std::size_t i) { return std::to_integer<std::size_t>(file[i]); };
-  if (at(6) < 1 || at(6) > 3) fail(where, fmt::format("its version is {}.{}", at(6), at(7)));
-  const std::size_t length_bytes = at(6) == 1 ? 2 : 4, begin = 8 + length_bytes;
-  if (text.size() < begin) fail(where, "it is cut short");
-  std::size_t length = at(8) | at(9) << 8;
-  if (length_bytes == 4) length |= at(10) << 16 | at(11) << 24;
-  if (length > text.size() - begin) fail(where, "it is cut short");
-  NpyArray out = HeaderReader(text.substr(begin, length), where).read();
-  const auto size = static_cast<std::size_t>(out.type[1] - '0');
-  const Index count = checked_element_count(out.shape, static_cast<Index>(largest_npy), where);
-  const auto values = file.subspan(begin + length);
-  if (values.size() != static_cast<std::size_t>(count) * size)
-    fail(where, fmt::format("shape {} of {} needs {} bytes, there are {}", to_string(out.shape), out.type,
-                            static_cast<std::size_t>(count) * size, values.size()));
-  out.values.assign(values.begin(), values.end());
+NpyArray transposed(const NpyArray& array, const std::vector<std::size_t>& axes) {
+  NpyArray out{{}, array.type, std::vector<std::byte>(array.values.size())};
+  std::array<Index, largest_npy_rank> shape, strides{};
+  shape.fill(1);
+  const std::size_t rank = axes.size(), first = largest_npy_rank - rank;
+  for (std::size_t i = 0; i < rank; ++i) {
+    const auto from = array.shape.begin() + static_cast<std::ptrdiff_t>(axes[i]);
+    out.shape.push_back(*from);
+    shape[first + i] = *from;
+    strides[first + i] = std::accumulate(from + 1, array.shape.end(), Index{1}, std::multiplies<>());
+  }
+  const auto with_size = [&](auto gather_of_size) {
+    gather_of_size(array.values.data(), shape, strides, out.values.data());
+  };
+  switch (array.type[1]) {
+    case '1':
+      with_size(gather<1>);
+      break;
+    case '2':
+      with_size(gather<2>);
+      break;
+    case '4':
+      with_size(gather<4>);
+      break;
+    default:
+      with_size(gather<8>);
+  }
   return out;
 }
 
-Dataset load_npy(const std::filesystem::path& folder, std::string_view split, int classes) {
-  const auto images_path = folder / fmt::format("{}_images.npy", split),
-             labels_path = folder / fmt::format("{}_labels.npy", split);
-  const NpyArray images = read(images_path);
-  if (images.shape.size() != 3 && images.shape.size() != 4)
-    throw InputError(fmt::format("{}: images have shape [n, h, w] or [n, c, h, w], this is {}",
-                                 images_path.string(), to_string(images.shape)));
-  Shape shape(images.shape.begin() + 1, images.shape.end());
-  if (shape.size() == 2) shape.insert(shape.begin(), 1);
-  if (images.values.empty()) throw InputError(fmt::format("{}: there are no images", images_path.string()));
-  std::vector<int> labels = labels_of(read(labels_path), images.shape[0], labels_path.string());
-  return Dataset(fmt::format("{} {}", folder.string(), split), shape, classes, std::move(labels),
-                 images_of(images, static_cast<std::size_t>(element_count(shape)), images_path.string()));
+NpyArray read_npy(const ByteSource& source, std::size_t most, const std::string& where) {
+  Reader reader(source, where);
+  const Header header = reader.header();
+  const auto most_elements = static_cast<Index>(most / header.element_bytes());
+  const auto count = static_cast<std::size_t>(checked_element_count(header.shape, most_elements, where));
+  NpyArray out{header.shape, header.type, reader.values(header, count * header.element_bytes())};
+  if (!header.by_columns || out.values.empty()) return out;
+  // What lies there by columns is the transposed array by rows.
+  std::vector<std::size_t> axes(out.shape.size());
+  std::iota(axes.rbegin(), axes.rend(), std::size_t{0});
+  std::reverse(out.shape.begin(), out.shape.end());
+  return transposed(out, axes);
+}
+
+NpyArray parse_npy(std::span<const std::byte> file, const std::string& where) {
+  const auto source = [rest = file](std::span<std::byte> out) mutable {
+    const auto piece = rest.first(std::min(rest.size(), out.size()));
+    std::copy(piece.begin(), piece.end(), out.begin());
+    rest = rest.subspan(piece.size());
+    return piece.size();
+  };
+  return read_npy(source, largest_npy, where);
 }
 
 }  // namespace gradzone

@@ -1,38 +1,42 @@
-// Arrays in NumPy's file format, and data sets made of them.
+// Arrays in NumPy's file format.
 #pragma once
 
 #include <cstddef>
-#include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "gradzone/base/tensor.hpp"
-#include "gradzone/data/dataset.hpp"
 
 namespace gradzone {
 
-/// An array as it lies in the file: row-major, little-endian.
+/// An array in memory: row-major, little-endian.
 struct NpyArray {
   Shape shape;
   std::string type;  ///< "u1", "i8", "f4", ...: kind (b, i, u, f) and bytes of an element
   std::vector<std::byte> values;
 };
 
-/// Larger files are an InputError.
+/// Larger files are an InputError, and so are larger arrays.
 inline constexpr std::size_t largest_npy = std::size_t{1} << 34;
 inline constexpr std::size_t largest_npy_rank = 4;
 
-/// Format versions 1 to 3. Throws InputError, one line beginning with `where`, if this is no NPY file, is
-/// column-major, big-endian or of other types than numbers, has more than four dimensions, or is shorter or
-/// longer than its header says.
+/// Fills `out` with the next bytes and returns how many came: fewer only where the file ends.
+using ByteSource = std::function<std::size_t(std::span<std::byte> out)>;
+
+/// Format versions 1 to 3; arrays that are stored column by column (Fortran order) are put in rows. Memory
+/// grows with the bytes that really come, never with what the header promises, and no byte behind the
+/// promised ones but one is asked for. Throws InputError, one line beginning with `where`, if this is no NPY
+/// file, is big-endian or of other types than numbers, has more than four dimensions, promises more than
+/// `most` bytes, or is shorter or longer than it promises.
+NpyArray read_npy(const ByteSource& source, std::size_t most, const std::string& where);
+
+/// The same of a file in memory.
 NpyArray parse_npy(std::span<const std::byte> file, const std::string& where);
 
-/// `folder` holds SPLIT_images.npy and SPLIT_labels.npy, SPLIT being "train" or "test". Images are [n, h, w]
-/// or [n, c, h, w]; 8-bit ones (u1) come under symmetric_unit_transform(), binary32 ones (f4) are the
-/// network's input as they are, and black is 0. Labels are integers of any type in [0, classes). Throws
-/// InputError naming the file that is missing or wrong.
-Dataset load_npy(const std::filesystem::path& folder, std::string_view split, int classes);
+/// As numpy.transpose: dimension i of the result is dimension axes[i] of `array`. Precondition: `axes` is a
+/// permutation of its dimensions, and there are elements.
+NpyArray transposed(const NpyArray& array, const std::vector<std::size_t>& axes);
 
 }  // namespace gradzone

@@ -105,14 +105,26 @@ RgbImage resize(const RgbImage& image, Index height, Index width) {
   return out;
 }
 
-RgbImage resized_centre(const RgbImage& image, Index size) {
-  if (image.height == size && image.width == size) return image;
-  const Index shorter = (2 * size * 8 + 7) / 14;
+RgbImage resized_centre(const RgbImage& image, Index size, Index shorter) {
   const bool tall = image.height > image.width;
   const Index longer = shorter * std::max(image.height, image.width) / std::min(image.height, image.width);
   const RgbImage scaled = resize(image, tall ? longer : shorter, tall ? shorter : longer);
   return cut(scaled, {round_half_even(static_cast<double>(scaled.height - size) / 2),
                       round_half_even(static_cast<double>(scaled.width - size) / 2), size, size});
+}
+
+RgbImage resized_centre(const RgbImage& image, Index size) {
+  if (image.height == size && image.width == size) return image;
+  return resized_centre(image, size, (2 * size * 8 + 7) / 14);
+}
+
+RgbImage grey(RgbImage image) {
+  for (auto p = image.pixels.begin(); p != image.pixels.end(); p += 3) {
+    const auto luma =
+        static_cast<std::uint8_t>((19595u * p[0] + 38470u * p[1] + 7471u * p[2] + 0x8000u) >> 16);
+    std::fill(p, p + 3, luma);
+  }
+  return image;
 }
 
 Crop draw_resized_crop(Index height, Index width, RandomStream& random) {

@@ -20,10 +20,18 @@ RgbImage cut(const RgbImage& image, const Crop& crop);
 /// already is left as it is. Precondition: sizes of at least 1.
 RgbImage resize(const RgbImage& image, Index height, Index width);
 
-/// For testing: the shorter side scaled to size * 8/7 (rounded to nearest; 256 for 224), the longer one in
-/// proportion, rounded down; then the size x size square in the middle, its corner rounded half to even. An
-/// image that is size x size is left as it is.
+/// For testing: the shorter side scaled to `shorter`, the longer one in proportion, rounded down; then the
+/// size x size square in the middle, its corner rounded half to even (torchvision's Resize and CenterCrop).
+/// Precondition: shorter >= size.
+RgbImage resized_centre(const RgbImage& image, Index size, Index shorter);
+
+/// The same with size * 8/7, rounded to nearest (256 for 224), but an image that is size x size is left as it
+/// is.
 RgbImage resized_centre(const RgbImage& image, Index size);
+
+/// Red, green and blue each (19595 red + 38470 green + 7471 blue) / 2^16, rounded to nearest: Pillow's
+/// convert("L"), torchvision's Grayscale of three channels.
+RgbImage grey(RgbImage image);
 
 /// For training (torchvision's RandomResizedCrop): ten times, an area uniform on [0.08, 1] of the image's and
 /// a ratio of sides log-uniform on [3/4, 4/3] (its log and exp in binary32) are drawn, in this order, until

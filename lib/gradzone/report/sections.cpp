@@ -77,11 +77,12 @@ std::string network_and_data(const Json& configuration, const char* network) {
     return at != configuration.end() && at->is_string() ? at->get<std::string>() : "";
   };
   const std::string model = text_at(network), data = text_at("data");
-  return model.empty() || data.empty() ? model : model + " on " + data;
+  if (model.empty() || data.empty()) return model;
+  return model + " on " + data + (text_at("labels").empty() ? "" : ", labelled by the network itself");
 }
 
 Json provenance(const Json& configuration) {
-  constexpr std::array first{"command", "model", "network", "data",  "formats",
+  constexpr std::array first{"command", "model", "network", "data",  "labels", "formats",
                              "form",    "forms", "choices", "betas", "seed"};
   Json list = Json::array(), rest = configuration;
   for (const char* key : first) {

@@ -34,7 +34,8 @@ int precision_of(const std::string& format);
 Json rounded(double x, int digits = 3);
 /// The stored configuration of an audit or a training. Throws InputError unless it is a JSON object.
 Json parse_configuration(const std::string& text);
-/// "lenet5 on mnist:data" from the keys `network` and "data" of a configuration, as far as they are there.
+/// "lenet5 on mnist:data" from the keys `network` and "data" of a configuration, as far as they are there; it
+/// says so if the labels are the network's own.
 std::string network_and_data(const Json& configuration, const char* network = "network");
 
 /// "Of 200 samples in fp32, 199 are compensation (cause: rounding, first at features.2), ..."

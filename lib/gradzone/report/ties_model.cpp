@@ -184,7 +184,7 @@ std::string meaning() {
 ReportModel ties_model(const TieResults& results) {
   const Json configuration = report_sections::parse_configuration(results.configuration);
   ReportModel model;
-  model.title = configuration.value("model", "") + " on " + configuration.value("data", "");
+  model.title = report_sections::network_and_data(configuration, "model");
   for (const TiePoint& p : results.points) {
     // The page's first words are of the first image; its buttons lead to the others.
     if (p.sample == results.points[0].sample) model.headlines.push_back(tie_sentence(p));

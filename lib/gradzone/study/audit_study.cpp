@@ -15,6 +15,8 @@
 #include "gradzone/base/parallel.hpp"
 #include "gradzone/io/store.hpp"
 #include "gradzone/study/machine.hpp"
+#include "gradzone/study/pseudo_labels.hpp"
+#include "gradzone/study/thumbnail.hpp"
 #include "version.hpp"
 
 namespace gradzone {
@@ -99,6 +101,7 @@ LoadedStudy::LoadedStudy(AuditStudy study)
       model_(load_model(study_.model, study_.batch_norm, study_.seed)),
       data_(load_dataset(study_.data, study_.split, study_.seed, study_.on_bad_image)) {
   check_data_fits(graph(), data_);
+  data_ = with_pseudo_labels(data_, graph(), model_.parameters);
   order_ = sample_order(data_.size(), study_.shuffle, study_.seed);
   const Index available = data_.size() / study_.batch;
   points_ = study_.samples == 0 ? available : study_.samples;
@@ -118,7 +121,7 @@ std::string LoadedStudy::configuration() const {
                        {"work", study_.reference.work == Work::verdict ? "verdict" : "gradient"},
                        {"proof", study_.reference.proof == ProofMode::exact ? "exact" : "residue"},
                        {"bits", study_.reference.bits}};
-  const Json json{
+  Json json{
       {"study", "audit"},
       {"command", study_.command()},
       {"model", study_.model},
@@ -140,6 +143,7 @@ std::string LoadedStudy::configuration() const {
       {"per_sample", study_.per_sample},
       {"reference", reference},
       {"versions", Json::parse(versions_json())}};
+  if (!data_.labelled()) json["labels"] = pseudo_labels_text;
   return json.dump(2, ' ', false, Json::error_handler_t::replace);  // paths need not be UTF-8
 }
 
@@ -149,10 +153,11 @@ std::vector<Index> LoadedStudy::images_of(Index point) const {
 }
 
 SampleRecord LoadedStudy::audit_sample(const Auditor& auditor, Index sample, Index image) const {
-  const PointRecord p = auditor.audit(data_.batch(std::span(&image, 1))).point;
+  const MiniBatch one = data_.batch(std::span(&image, 1));
+  const PointRecord p = auditor.audit(one).point;
   return {sample,
           image,
-          data_.label(image),
+          one.labels[0],
           p.zone,
           p.cause,
           p.cause_layer,
@@ -181,9 +186,7 @@ PointResult LoadedStudy::audit(const Auditors& auditors, Index point) const {
   result.point.label = first_labels(batch.labels);
   for (BranchRecord& record : result.branches) record.point = point;
   for (GradientRecord& record : result.gradients) record.point = point;
-  const Shape& shape = data_.image_shape();
-  const auto pixels = data_.pixels(images[0]);
-  result.image = {shape[0], shape[1], shape[2], {pixels.begin(), pixels.end()}};
+  result.image = thumbnail(data_, images[0]);
   result.seconds = seconds_since(begin);
   return result;
 }

@@ -41,6 +41,7 @@ std::vector<MiniBatch> batches(const Graph& graph, const BenchOptions& options, 
     throw UsageError(fmt::format("--data {}: images of shape {}, but {} takes {}", options.data,
                                  to_string(data.image_shape()), graph.name(),
                                  to_string(graph.input_shape())));
+  check_labelled(data, "a benchmark");
   std::vector<MiniBatch> out;
   for (int k = 0; k < count; ++k) {
     std::vector<Index> images;

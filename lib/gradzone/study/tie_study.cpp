@@ -14,6 +14,8 @@
 #include "gradzone/eval/float_values.hpp"
 #include "gradzone/study/audit_study.hpp"
 #include "gradzone/study/machine.hpp"
+#include "gradzone/study/pseudo_labels.hpp"
+#include "gradzone/study/thumbnail.hpp"
 #include "gradzone/study/tie_tables.hpp"
 #include "gradzone/zones/auditor.hpp"
 
@@ -60,7 +62,7 @@ void check_layer(const TieStudy& study, const Graph& graph) {
 TiePoint look_at(const Auditor& auditor, const TieStudy& study, Format format, const Dataset& data,
                  Index sample) {
   const PointEvidence evidence = auditor.evaluate(data.batch(std::span(&sample, 1)));
-  TiePoint out{sample, data.label(sample), auditor.classify(evidence).point, {}};
+  TiePoint out{sample, evidence.batch.labels[0], auditor.classify(evidence).point, {}};
   out.point.first = sample;
   out.point.label = std::to_string(out.label);
   const auto values = float_values(auditor.graph(), auditor.parameters(), format, evidence.batch,
@@ -70,11 +72,6 @@ TiePoint look_at(const Auditor& auditor, const TieStudy& study, Format format, c
   if (!study.layer.empty())
     std::erase_if(out.layers, [&](const LayerTies& layer) { return layer.layer != study.layer; });
   return out;
-}
-
-Thumbnail thumbnail(const Dataset& data, Index sample) {
-  const Shape& shape = data.image_shape();
-  return {shape[0], shape[1], shape[2], data.pixels(sample)};
 }
 
 }  // namespace
@@ -94,12 +91,13 @@ LoadedTies::LoadedTies(TieStudy study)
       data_((check_layer(study_, model_.graph),
              load_dataset(study_.data, study_.split, study_.seed, study_.on_bad_image))) {
   check_data_fits(model_.graph, data_);
+  data_ = with_pseudo_labels(data_, model_.graph, model_.parameters);
   check_samples(study_, data_);
   if (study_.formats.empty()) throw UsageError("--format: name at least one format");
 }
 
 std::string LoadedTies::configuration() const {
-  const Json json{
+  Json json{
       {"study", "ties"},
       {"command", study_.command()},
       {"model", study_.model},
@@ -117,6 +115,7 @@ std::string LoadedTies::configuration() const {
       {"rounding",
        "parameters and inputs are rounded to nearest even into each format; these numbers are the point"},
       {"versions", Json::parse(versions_json())}};
+  if (!data_.labelled()) json["labels"] = pseudo_labels_text;
   return json.dump(2, ' ', false, Json::error_handler_t::replace);  // paths need not be UTF-8
 }
 

@@ -51,8 +51,10 @@ LoadedTask::LoadedTask(TrainingTask t)
       train_set(load_dataset(task.data, "train", task.seed, task.on_bad_image)),
       test_set(
           load_dataset(task.test.empty() ? task.data : task.test, "test", task.seed, task.on_bad_image)) {
-  check_data_fits(graph, train_set);
-  check_data_fits(graph, test_set);
+  for (const Dataset* data : {&train_set, &test_set}) {
+    check_data_fits(graph, *data);
+    check_labelled(*data, "training");
+  }
 }
 
 TrainingRun LoadedTask::run(const TrainUnit& unit, double learning_rate) const {

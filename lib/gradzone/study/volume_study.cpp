@@ -73,6 +73,7 @@ LoadedVolume::LoadedVolume(VolumeStudy study)
       graph_(make_net(study_.net, study_.batch_norm)),
       data_(load_dataset(study_.data, study_.split, study_.seed, study_.on_bad_image)) {
   check_data_fits(graph_, data_);
+  check_labelled(data_, "a volume study");
   const Index available = (data_.size() + study_.batch - 1) / study_.batch;
   batches_ = study_.batches == 0 ? available : study_.batches;
   if (batches_ > available) {

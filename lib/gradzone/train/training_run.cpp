@@ -39,8 +39,10 @@ struct TrainingRun::Members {
         images(train.size()),
         train_loader(train, {options.batch, true, options.augmentation, options.seed}),
         test_loader(test, {evaluation_batch, false}) {
-    check_data_fits(g, train);
-    check_data_fits(g, test);
+    for (const Dataset* data : {&train, &test}) {
+      check_data_fits(g, *data);
+      check_labelled(*data, "training");
+    }
     check_batch_norm(g, train.size(), options.batch);
     trainer = make_trainer(g, initial, options.recipe);
   }

@@ -45,3 +45,10 @@ np.save("f4.npy", np.linspace(-1, 1, 24, dtype=np.float32).reshape(2, 1, 3, 4))
 np.save("i8.npy", np.array([3, 1]))
 np.save("fortran.npy", np.asfortranarray(np.zeros((3, 4), np.uint8)))
 np.save("big-endian.npy", np.zeros(3, ">i4"))
+
+# NPZ: Keras' names, stored and deflated; images last in their channels, by columns.
+images = pattern(4, 5)[None].repeat(3, axis=0) // np.arange(1, 4, dtype=np.uint8)[:, None, None, None]
+np.savez("stored.npz", x_train=images.transpose(0, 3, 1, 2), y_train=np.array([2, 0, 1]),
+         x_test=images[:1].transpose(0, 3, 1, 2), y_test=np.array([[1]], np.uint8))
+np.savez_compressed("deflated.npz", images=np.asfortranarray(images), floats=images[:, :, :, 0] / 255.0)
+print("npz", sha256(images.transpose(0, 3, 1, 2)))
