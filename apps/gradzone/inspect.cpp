@@ -34,7 +34,10 @@ void inspect(const std::string& file, bool json) {
   const Checkpoint checkpoint = read_checkpoint(file);
   const std::string net = recognise_net(checkpoint).value_or("");
   const std::string why_not =
-      net.empty() ? fmt::format("{}: its tensors are those of no network that gradzone knows", file)
+      net.empty() ? fmt::format(
+                        "{}: its tensors are those of no network that gradzone knows; export the network "
+                        "as ONNX, which holds its graph, too",
+                        file)
                   : obstacle(make_net(net, BatchNorm::Mode::evaluation), checkpoint, file);
   if (json) {
     nlohmann::ordered_json out{
