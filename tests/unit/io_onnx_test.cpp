@@ -194,6 +194,11 @@ TEST(OnnxImport, ChannelsLastInputsAreGivenChannelsFirst) {
   expect_contains(network.notes[0], "channels last");
 }
 
+TEST(OnnxImport, AttributesOfAnotherTypeAreObstacles) {
+  expect_contains(obstacle(node("Transpose", {"x"}, "v", integer("perm", 3)) + ending("v", 72)),
+                  "perm is of another type");
+}
+
 TEST(OnnxImport, OpenInputsNeedASize) {
   const onnx::ModelProto model =
       model_of(node("GlobalAveragePool", {"x"}, "g") + ending("g", 2), 13, "2 ? ?");

@@ -20,6 +20,14 @@ std::string node_title(const onnx::NodeProto& node) {
                      printable_name(node.op_type()));
 }
 
+/// A Transpose of the input from [n, h, w, c]. Looked at before nodes are read: anything odd is their
+/// business.
+bool turns_channels_first(const onnx::NodeProto& node, const std::string& input) {
+  if (node.op_type() != "Transpose" || node.input_size() != 1 || node.input(0) != input) return false;
+  const onnx::AttributeProto* perm = NodeReader(node).find("perm");
+  return perm && Integers(perm->ints().begin(), perm->ints().end()) == Integers{0, 3, 1, 2};
+}
+
 }  // namespace
 
 OnnxImporter::OnnxImporter(const onnx::ModelProto& model, OnnxTensors tensors, std::string where,
@@ -125,11 +133,8 @@ void OnnxImporter::read_input() {
   const auto& input = *inputs.front();
   Shape shape = input_shape(input);
   bool channels_last = false;
-  for (const auto& node : model_.graph().node()) {
-    const Integers perm = node.op_type() == "Transpose" ? NodeReader(node).integers("perm", {}) : Integers();
-    channels_last = channels_last || (node.input_size() == 1 && node.input(0) == input.name() &&
-                                      perm == Integers{0, 3, 1, 2} && shape.size() == 3);
-  }
+  for (const auto& node : model_.graph().node())
+    channels_last = channels_last || (shape.size() == 3 && turns_channels_first(node, input.name()));
   if (channels_last) {
     std::rotate(shape.begin(), shape.begin() + 2, shape.end());
     out_.notes.push_back(
@@ -137,7 +142,7 @@ void OnnxImporter::read_input() {
   }
   try {
     builder_.emplace(name_, shape);
-  } catch (const UsageError& error) {
+  } catch (const Error& error) {
     fail(error.what());
   }
   shapes_.push_back(shape);
@@ -202,9 +207,6 @@ void OnnxImporter::read_node(const onnx::NodeProto& proto) {
   } catch (const Obstacle& obstacle) {
     if (!obstacle.reason.empty())
       out_.obstacles.push_back(fmt::format("{}: {}", node_title(proto), obstacle.reason));
-    for (const std::string& name : proto.output()) values_[name] = Unknown{};
-  } catch (const UsageError& error) {  // the graph's shape rules
-    out_.obstacles.push_back(fmt::format("{}: {}", node_title(proto), error.what()));
     for (const std::string& name : proto.output()) values_[name] = Unknown{};
   }
 }
@@ -355,7 +357,12 @@ Features OnnxImporter::emit(const std::string& name, Operation op, std::vector<N
   const std::string layer = unique_layer(name);
   std::vector<std::string> names;
   for (const Weight& w : weights) names.push_back(parameter_name(w, layer));
-  const NodeId id = builder_->add(layer, std::move(op), std::move(inputs), names);
+  NodeId id = 0;
+  try {
+    id = builder_->add(layer, std::move(op), std::move(inputs), names);
+  } catch (const Error& error) {  // the graph's shape rules and limits
+    throw Obstacle{error.what()};
+  }
   shapes_.push_back(builder_->shape(id));
   for (std::size_t k = 0; k < weights.size(); ++k) {
     Weight parameter = weights[k];
