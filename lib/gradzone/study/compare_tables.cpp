@@ -196,9 +196,11 @@ CompareCounts count(const CompareResults& results) {
     ++out.zones[name(point.judged.point.zone)];
     ++out.judgements[name(point.judged.judgement)];
     ++out.answers[name(point.judged.answer, results.choices)];
+    const FormatId format = parse_format(point.judged.point.format).id;
+    if (format != FormatId::fp32 && format != FormatId::fp64) continue;
     for (const JudgedTensor& tensor : point.judged.tensors) {
       const double bits = tensor.errors.bits_median;  // NaN: every entry is rightly 0
-      ++out.tensors;
+      ++out.wide_tensors;
       out.good_tensors += std::isnan(bits) || bits >= good_bits;
     }
   }
@@ -212,7 +214,7 @@ std::string compare_json(const CompareResults& results) {
   out["zones"] = counts.zones;
   out["judgements"] = counts.judgements;
   out["told"] = counts.answers;
-  out["tensors"] = counts.tensors;
+  out["tensors_in_fp32_or_fp64"] = counts.wide_tensors;
   out["tensors_with_15_bits"] = counts.good_tensors;
   Json& list = out["files"] = Json::array();
   for (const ComparedPoint& point : results.points) list.push_back(point_json(point, results.choices));
@@ -247,11 +249,11 @@ std::string counts_text(const CompareCounts& counts) {
     for (const auto& [name, count] : by_name) out.push_back(fmt::format("{} {}", name, count));
     return fmt::format("{}", fmt::join(out, ", "));
   };
-  return fmt::format(
-      "{} points: {}\n  zones: {}\n  choice: {}\n  tensors with {} or more correct bits at the median entry: "
-      "{} of {}\n",
-      counts.points, parts(counts.judgements), parts(counts.zones), parts(counts.answers), good_bits,
-      counts.good_tensors, counts.tensors);
+  std::string out = fmt::format("{} points: {}\n  zones: {}\n  choice: {}\n", counts.points,
+                                parts(counts.judgements), parts(counts.zones), parts(counts.answers));
+  if (counts.wide_tensors == 0) return out;
+  return out + fmt::format("  tensors with {} or more correct bits at the median entry: {} of {}\n",
+                           good_bits, counts.good_tensors, counts.wide_tensors);
 }
 
 }  // namespace gradzone

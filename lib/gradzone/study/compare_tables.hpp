@@ -16,9 +16,10 @@ std::string compare_json(const CompareResults& results);
 
 /// Points, tensors and answers added up.
 struct CompareCounts {
-  Index points = 0, tensors = 0;
+  Index points = 0;
   std::map<std::string, Index> zones, judgements, answers;
-  Index good_tensors = 0;  ///< at least fifteen correct bits at the median entry
+  Index wide_tensors = 0;  ///< of formats that have so many bits at all
+  Index good_tensors = 0;  ///< of these, with at least fifteen correct bits at the median entry
 };
 CompareCounts count(const CompareResults& results);
 

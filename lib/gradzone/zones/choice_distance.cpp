@@ -54,7 +54,7 @@ ChoiceAnswer nearest_choice(const Tensor<double>& computed,
   using Kind = ChoiceAnswer::Kind;
   if (std::isfinite(far[nearest]) && 4 * far[nearest] <= next && next > allowance)
     return {Kind::told, nearest};
-  const bool neither = far[nearest] > allowance && between > allowance && 2 * far[nearest] > between;
+  const bool neither = far[nearest] > allowance && between > allowance && 4 * far[nearest] > between;
   return neither ? ChoiceAnswer{Kind::neither, nearest} : ChoiceAnswer{Kind::unclear, nearest};
 }
 

@@ -6,21 +6,17 @@
 
 #include "gradzone/eval/float_values.hpp"
 #include "gradzone/zones/gradient_error.hpp"
+#include "gradzone/zones/label_noise.hpp"
+#include "gradzone/zones/rounding_budget.hpp"
 #include "gradzone/zones/unstable_branches.hpp"
 
 namespace gradzone {
 namespace {
 
-// How far a foreign program may be from the real value, in units of what gradzone's own programs are
-// (docs/compare.md says how these were chosen).
-constexpr double rounding_factor = 64;
-constexpr double spare_ulps = 8;
 /// A kink closer than this many times the difference between our own orders may fall on either side.
 constexpr double kink_margin = 8;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-using Gradient = std::vector<Tensor<double>>;
 
 /// The certified gradient, to the nearest binary64 numbers.
 Gradient nearest_doubles(const std::vector<CertifiedTensor>& certified) {
@@ -35,30 +31,6 @@ Gradient nearest_doubles(const std::vector<CertifiedTensor>& certified) {
 double largest(const Tensor<double>& t) {
   double out = 0;
   for (const double x : t.data) out = std::max(out, std::fabs(x));
-  return out;
-}
-
-/// The median of those that are neither 0 nor infinite; 0 if there are none.
-double typical(std::vector<double> errors) {
-  std::erase_if(errors, [](double e) { return e == 0 || !std::isfinite(e); });
-  if (errors.empty()) return 0;
-  const auto middle = errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2);
-  std::ranges::nth_element(errors, middle);
-  return *middle;
-}
-
-/// Per entry the largest error of the runs; infinite where one of them overflows.
-std::vector<double> largest_errors(const std::vector<const Gradient*>& runs, const CertifiedTensor& certified,
-                                   std::size_t p) {
-  std::vector<double> out(static_cast<std::size_t>(certified.size()));
-  for (Index i = 0; i < certified.size(); ++i) {
-    const Enclosure real = certified.enclosure(i);
-    double& error = out[static_cast<std::size_t>(i)];
-    for (const Gradient* run : runs) {
-      const double e = std::fabs(((*run)[p][i] - real.high) - real.low);
-      error = std::isfinite(e) ? std::max(error, e) : infinity;
-    }
-  }
   return out;
 }
 
@@ -243,9 +215,9 @@ struct GradientJudge::State {
   double allowance(const Knowledge& known, std::size_t p) const {
     double error = 0;
     for (std::size_t s = 0; s < known.real.size() && !may_jump(known, p); ++s) {
-      std::vector<const Gradient*> runs;
-      for (const auto& of_order : known.runs) runs.push_back(&of_order[s].gradient);
-      error = std::max(error, std::ranges::max(largest_errors(runs, known.certified(s)[p], p)));
+      for (const auto& of_order : known.runs)
+        for (Index i = 0; i < known.real[s][p].size(); ++i)
+          error = std::max(error, std::fabs(of_order[s].gradient[p][i] - known.real[s][p][i]));
     }
     return std::max(4 * error, 64 * unit_in_last_place(largest(known.real[0][p]), options.format.id));
   }
@@ -273,20 +245,17 @@ struct GradientJudge::State {
     return real.empty() ? all : real;
   }
 
-  ExpectedTensor expected(const Knowledge& known, std::size_t choice, std::size_t p) const {
-    ExpectedTensor out{known.real[choice][p], {}, auditor.parameters()[p], known.evidence.batch.size()};
-    out.budget = largest_errors(honest_runs(known, choice), known.certified(choice)[p], p);
-    const double usual = typical(out.budget);
-    for (Index i = 0; i < out.real.size(); ++i) {
-      double& b = out.budget[static_cast<std::size_t>(i)];
-      b = rounding_factor * (b + usual) + spare_ulps * unit_in_last_place(out.real[i], options.format.id);
-    }
-    return out;
+  RoundingBudget budget(const Knowledge& known, std::size_t choice) const {
+    const MiniBatch& batch = known.evidence.batch;
+    return {options.format.id, known.certified(choice), honest_runs(known, choice),
+            label_derivative(auditor.graph(), auditor.parameters(), batch, auditor.choices()[choice],
+                             options.form),
+            batch.size()};
   }
 
-  void judge(const Knowledge& known, std::size_t choice, const Tensor<double>& computed, std::size_t p,
+  void judge(const Knowledge& known, ExpectedTensor should, const Tensor<double>& computed, std::size_t p,
              JudgedTensor& out) const {
-    const ExpectedTensor should = expected(known, choice, p);
+    should.parameter = auditor.parameters()[p];
     out.budget_share = share_of_budget(computed, should);
     out.defect = find_defect(computed, should);
     out.reason = defect_text(out.defect, auditor.graph().parameters()[p].name, should.batch);
@@ -334,12 +303,14 @@ JudgedGradient GradientJudge::judge(const MiniBatch& batch, const ForeignGradien
 
   auto errors =
       gradient_errors(graph(), foreign.gradient, known.certified(matched), state_->options.format.id);
+  const RoundingBudget budget = state_->budget(known, matched);
+  const double label_error = budget.label_error(foreign.gradient);
   for (std::size_t p = 0, row = 0; p < foreign.gradient.size(); ++p) {
     if (foreign.gradient[p].empty()) continue;
     JudgedTensor& tensor = out.tensors.emplace_back();
     tensor.errors = std::move(errors[row++]);
     tensor.answer = answers[p];
-    if (same_point) state_->judge(known, matched, foreign.gradient[p], p, tensor);
+    if (same_point) state_->judge(known, budget.expected(p, label_error), foreign.gradient[p], p, tensor);
   }
   out.whole = std::move(errors.back());
   if (!same_point) {
