@@ -1,5 +1,6 @@
 // Any bytes are either a checkpoint that survives being written and read again, or one InputError. What is
-// accepted is also offered to networks, which may refuse it, but only with an InputError.
+// accepted is also offered to networks, as parameters and as gradients, which may refuse it, but only with an
+// InputError.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/io/checkpoint.hpp"
+#include "gradzone/io/gradient_dump.hpp"
 #include "gradzone/io/safetensors.hpp"
 #include "gradzone/nets/nets.hpp"
 
@@ -16,6 +18,10 @@ void offer(const gradzone::Checkpoint& checkpoint) {
   static const gradzone::Graph small = gradzone::make_net("mlp:1x1", gradzone::BatchNorm::Mode::evaluation);
   try {
     gradzone::parameters_for(small, checkpoint, "fuzz");
+  } catch (const gradzone::InputError&) {
+  }
+  try {
+    gradzone::gradient_dump(small, checkpoint, {.allow_missing = true, .transposed = {}}, "fuzz");
   } catch (const gradzone::InputError&) {
   }
 }

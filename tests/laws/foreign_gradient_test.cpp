@@ -11,7 +11,7 @@ namespace {
 
 TEST(ForeignGradientLaws, OursAreNeverWrongAndTellTheirChoice) {
   int told = 0, judged = 0;
-  for (std::uint64_t seed = 0; seed < 300 && !HasFailure(); ++seed) {
+  for (std::uint64_t seed = 0; seed < 1500 && !HasFailure(); ++seed) {
     const RandomNet net = random_net(seed);
     if (net.graph.loss() != Loss::cross_entropy) continue;
     SCOPED_TRACE(net.describe());
@@ -24,7 +24,12 @@ TEST(ForeignGradientLaws, OursAreNeverWrongAndTellTheirChoice) {
     const JudgedGradient found = judge.judge(net.batch, {run.gradient, run.logits});
     if (found.judgement == Judgement::open) continue;
     ++judged;
-    EXPECT_NE(found.judgement, Judgement::wrong);
+    for (const JudgedTensor& t : found.tensors) {
+      EXPECT_NE(t.judgement, Judgement::wrong)
+          << t.errors.tensor << ": " << t.reason << ", share " << t.budget_share << ", "
+          << name(found.answer, judge.choices()) << " for " << net.choices[choice].name() << " in "
+          << name(order) << ", unstable " << found.unstable_layer;
+    }
     EXPECT_NE(found.judgement, Judgement::other_point);
     if (found.answer.kind != ChoiceAnswer::Kind::told) continue;
     ++told;

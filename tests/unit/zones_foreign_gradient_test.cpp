@@ -206,7 +206,7 @@ TEST_F(TieOfPatches, AThirdChoiceIsNone) {
 
 TEST_F(TieOfPatches, AJumpThatAllOfOurOrdersMakeIsRounding) {
   parameters[0].data = {1, 1};
-  batch.x.data = {1, 0x1p-12, 1, 0};  // 1 + 2^-12 against 1: a tie in fp16 alone
+  batch.x.data = {0x1p-12, 1, 1, 0};  // 1 + 2^-12 against 1: a tie in fp16 alone
   const JudgedGradient minimal = judged(Choice{.maxpool_beta = 1}, FormatId::fp16);
   EXPECT_EQ(minimal.point.zone, Zone::compensation);
   EXPECT_EQ(minimal.unstable_layer, "pool");
@@ -220,7 +220,7 @@ TEST_F(TieOfPatches, AJumpThatAllOfOurOrdersMakeIsRounding) {
 
 TEST_F(TieOfPatches, AFalseTieDoesNotExcuseWhatLiesBehindIt) {
   parameters[0].data = {1, 1};
-  batch.x.data = {1, 0x1p-12, 1, 0};
+  batch.x.data = {0x1p-12, 1, 1, 0};
   FloatRun run =
       make_float_evaluator(graph, parameters, {FormatId::fp16})->run(batch, Choice{}, Form::direct);
   run.gradient[1][0] *= -1;

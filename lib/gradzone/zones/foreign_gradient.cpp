@@ -233,23 +233,28 @@ struct GradientJudge::State {
     return jumped ? ChoiceAnswer{ChoiceAnswer::Kind::unclear, out.choice} : out;
   }
 
-  /// Our own runs of a choice, of those orders that take the real branches if there are any.
-  std::vector<const Gradient*> honest_runs(const Knowledge& known, std::size_t choice) const {
+  /// Our own runs of those choices that the gradient may be of: the one that is told, or else all with the
+  /// matched choice's certified gradient. Of the orders that take the real branches, if there are any.
+  std::vector<const Gradient*> honest_runs(const Knowledge& known, const ChoiceAnswer& answer) const {
+    const RealVerdict& verdict = known.evidence.verdict;
     std::vector<const Gradient*> all, real;
-    for (const auto& of_order : known.runs) {
-      const FloatRun& run = of_order[choice];
-      all.push_back(&run.gradient);
-      if (takes_real_branches(auditor.graph(), run, known.evidence.verdict.branches))
-        real.push_back(&run.gradient);
+    for (std::size_t s = 0; s < known.real.size(); ++s) {
+      const bool same =
+          answer.kind != ChoiceAnswer::Kind::told && verdict.gradients[s] == verdict.gradients[answer.choice];
+      if (s != answer.choice && !same) continue;
+      for (const auto& of_order : known.runs) {
+        all.push_back(&of_order[s].gradient);
+        if (takes_real_branches(auditor.graph(), of_order[s], verdict.branches)) real.push_back(all.back());
+      }
     }
     return real.empty() ? all : real;
   }
 
-  RoundingBudget budget(const Knowledge& known, std::size_t choice) const {
+  RoundingBudget budget(const Knowledge& known, const ChoiceAnswer& answer) const {
     const MiniBatch& batch = known.evidence.batch;
-    return {options.format.id, known.certified(choice), honest_runs(known, choice),
-            label_derivative(auditor.graph(), auditor.parameters(), batch, auditor.choices()[choice],
-                             options.form),
+    const Choice& choice = auditor.choices()[answer.choice];
+    return {options.format.id, known.certified(answer.choice), honest_runs(known, answer),
+            label_derivative(auditor.graph(), auditor.parameters(), batch, choice, options.form),
             batch.size()};
   }
 
@@ -303,7 +308,7 @@ JudgedGradient GradientJudge::judge(const MiniBatch& batch, const ForeignGradien
 
   auto errors =
       gradient_errors(graph(), foreign.gradient, known.certified(matched), state_->options.format.id);
-  const RoundingBudget budget = state_->budget(known, matched);
+  const RoundingBudget budget = state_->budget(known, out.answer);
   const double label_error = budget.label_error(foreign.gradient);
   for (std::size_t p = 0, row = 0; p < foreign.gradient.size(); ++p) {
     if (foreign.gradient[p].empty()) continue;

@@ -52,6 +52,7 @@ std::vector<Tensor<double>> label_derivative(const Graph& graph, const Parameter
     const auto evaluator = make_float_evaluator(readout, all, {FormatId::fp64});
     const FloatRun run = evaluator->run(with_label(batch, label), choice, form);
     for (std::size_t p = 0; p < out.size(); ++p) {
+      if (run.gradient[p].empty()) continue;  // not trained
       if (out[p].empty()) out[p] = Tensor<double>(run.gradient[p].shape);
       for (Index i = 0; i < out[p].size(); ++i) out[p][i] += run.gradient[p][i];
     }

@@ -10,7 +10,8 @@
 namespace gradzone {
 namespace {
 
-/// p - 1 is off by at most so many roundings of numbers just below 1.
+/// p - 1 is off by at most so many roundings of numbers just below 1, or so many times what it is in our own
+/// programs, whose logits may be off by more than that.
 constexpr double label_roundings = 8;
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -48,12 +49,15 @@ RoundingBudget::RoundingBudget(FormatId format, const std::vector<CertifiedTenso
     : format_(format), certified_(certified), label_(std::move(label)), batch_(batch) {
   for (const Gradient* gradient : honest) {
     Gradient& errors = errors_.emplace_back(errors_of(*gradient, certified));
-    if (batch_ == 1) subtract_multiple(errors, common_multiple(errors, label_), label_);
+    if (batch_ != 1) continue;
+    const double error = common_multiple(errors, label_);
+    largest_label_error_ = std::max(largest_label_error_, std::fabs(error));
+    subtract_multiple(errors, error, label_);
   }
 }
 
 double RoundingBudget::label_rounding() const {
-  return label_roundings * unit_in_last_place(0.5, format_);
+  return label_roundings * std::max(unit_in_last_place(0.5, format_), largest_label_error_);
 }
 
 double RoundingBudget::label_error(const Gradient& computed) const {

@@ -42,7 +42,8 @@ class RoundingBudget {
   const std::vector<CertifiedTensor>& certified_;
   Gradient label_;
   Index batch_;
-  std::vector<Gradient> errors_;  ///< of the honest gradients, without what rounding p - 1 explains
+  double largest_label_error_ = 0;  ///< of the honest gradients of a single image
+  std::vector<Gradient> errors_;    ///< of the honest gradients, without what rounding p - 1 explains
 };
 
 }  // namespace gradzone
