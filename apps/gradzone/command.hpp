@@ -33,6 +33,7 @@ void add_on_bad_image(CLI::App& command, OnBadImage& on_bad_image);
 /// Each registers its sub-command; the callback sets `exit_code` or throws a gradzone::Error.
 void add_audit(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_bench(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_compare(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_data(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_demo(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_drift(CLI::App& app, Common& common, ExitCode& exit_code);

@@ -108,6 +108,7 @@ int run(int argc, char** argv) {
   add_audit(app, common, exit_code);
   add_volume(app, common, exit_code);
   add_threshold(app, common, exit_code);
+  add_compare(app, common, exit_code);
   add_train(app, common, exit_code);
   add_search_lr(app, common, exit_code);
   add_drift(app, common, exit_code);

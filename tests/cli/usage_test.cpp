@@ -25,7 +25,7 @@ TEST_F(CliUsage, EverySubCommandExplainsItselfWithExamples) {
       {},         {"audit"},   {"train"}, {"search-lr"},     {"drift"},
       {"demo"},   {"inspect"}, {"data"},  {"data", "list"},  {"data", "verify"},
       {"report"}, {"forms"},   {"bench"}, {"bench", "step"}, {"bench", "reference"},
-      {"ties"},   {"volume"}};
+      {"ties"},   {"volume"}, {"compare"}};
   for (std::vector<std::string> command : commands) {
     std::string name = "gradzone";
     for (const std::string& word : command) name += " " + word;

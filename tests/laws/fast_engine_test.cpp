@@ -70,6 +70,11 @@ void expect_same_branches(const RealVerdict& plain, const RealVerdict& fast) {
 /// Overlapping enclosures, and the fast ones as narrow as was asked for.
 void expect_same_gradients(const RealVerdict& plain, const RealVerdict& fast, int bits) {
   ASSERT_EQ(plain.gradients.size(), fast.gradients.size());
+  if (!fast.gradients.empty()) {
+    ASSERT_EQ(plain.logits.shape, fast.logits.shape);
+    for (Index i = 0; i < fast.logits.size(); ++i)
+      EXPECT_TRUE(overlap(plain.logits[i], fast.logits[i])) << "logit " << i;
+  }
   for (std::size_t s = 0; s < plain.gradients.size(); ++s)
     for (std::size_t p = 0; p < plain.gradients[s]->size(); ++p) {
       const CertifiedTensor &a = (*plain.gradients[s])[p], &b = (*fast.gradients[s])[p];

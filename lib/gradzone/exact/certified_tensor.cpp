@@ -28,21 +28,7 @@ TwoSum two_sum(double a, double b) {
 }
 
 Ball ball_of(const ParameterGradient& v, Index i) {
-  const MpfrInterval x = interval_of(v, i);
-  Ball out;
-  out.mid = BigFloat(std::max(mpfr_get_prec(x.low.get()), mpfr_get_prec(x.high.get())) + 2);
-  mpfr_add(out.mid.get(), x.low.get(), x.high.get(), MPFR_RNDN);
-  mpfr_div_2ui(out.mid.get(), out.mid.get(), 1, MPFR_RNDN);
-  BigFloat width(64);
-  mpfr_sub(width.get(), x.high.get(), x.low.get(), MPFR_RNDU);
-  if (!mpfr_number_p(width.get())) {
-    out.rad = Magnitude::infinity();
-  } else if (!width.is_zero()) {
-    long exponent = 0;
-    const double mantissa = mpfr_get_d_2exp(&exponent, width.get(), MPFR_RNDU);
-    out.rad = Magnitude::of(mantissa).scaled(exponent - 1);  // half the width
-  }
-  return out;
+  return ball_around(interval_of(v, i));
 }
 
 Enclosure enclose_entry(const Tensor<Ball>& balls, Index i) {
@@ -78,6 +64,23 @@ Enclosure enclose_entry(const ParameterGradient& v, Index i) {
 }
 
 }  // namespace
+
+Ball ball_around(const MpfrInterval& x) {
+  Ball out;
+  out.mid = BigFloat(std::max(mpfr_get_prec(x.low.get()), mpfr_get_prec(x.high.get())) + 2);
+  mpfr_add(out.mid.get(), x.low.get(), x.high.get(), MPFR_RNDN);
+  mpfr_div_2ui(out.mid.get(), out.mid.get(), 1, MPFR_RNDN);
+  BigFloat width(64);
+  mpfr_sub(width.get(), x.high.get(), x.low.get(), MPFR_RNDU);
+  if (!mpfr_number_p(width.get())) {
+    out.rad = Magnitude::infinity();
+  } else if (!width.is_zero()) {
+    long exponent = 0;
+    const double mantissa = mpfr_get_d_2exp(&exponent, width.get(), MPFR_RNDU);
+    out.rad = Magnitude::of(mantissa).scaled(exponent - 1);  // half the width
+  }
+  return out;
+}
 
 CertifiedTensor::CertifiedTensor(ParameterGradient gradient, Shape shape) : entries_(std::move(gradient)) {
   std::get<ParameterGradient>(entries_).mid.shape = std::move(shape);

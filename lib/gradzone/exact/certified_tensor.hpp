@@ -17,6 +17,9 @@ struct Enclosure {
   bool exact = true;  ///< the number is high + low
 };
 
+/// The smallest ball with the interval's midpoint that contains it; an infinite radius if it is unbounded.
+Ball ball_around(const MpfrInterval& x);
+
 class CertifiedTensor {
  public:
   /// Nothing: the tensor of a parameter that is not trained.

@@ -49,8 +49,8 @@ struct RealVerdict {
   /// (*gradients[s])[p]: enclosure of bp_R[choices[s]] for parameter p (empty if not trainable). Choices that
   /// are proven to agree share one enclosure; empty altogether if a branch that matters stayed undecided.
   std::vector<std::shared_ptr<const std::vector<CertifiedTensor>>> gradients;
-  Tensor<Ball> logits;
-  Ball loss;
+  Tensor<Ball> logits;  ///< [N, classes]; the fast engine's are empty without `gradients`
+  Ball loss;            ///< the plain engine's alone
 };
 
 class ReferenceEvaluator {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/base/text.hpp"
 #include "gradzone/nets/mlp.hpp"
 #include "gradzone/nets/nets.hpp"
 
@@ -60,15 +61,6 @@ std::optional<std::string> recognise(const TensorsByName& tensors) {
     if (fits(make_net(candidate, BatchNorm::Mode::evaluation), tensors)) return std::move(candidate);
   }
   return std::nullopt;
-}
-
-/// A name from a file on one line: printable ASCII, not endless.
-std::string shown(const std::string& text) {
-  std::string out = text.substr(0, 80);
-  for (char& c : out) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return out;
 }
 
 /// The first way in which the tensors are not the graph's parameters; empty if they are.

@@ -26,6 +26,11 @@ Storage storage_of(FormatId id) {
   });
 }
 
+double ulp(double x, Storage storage) {
+  const int exponent = x == 0 ? storage.emin : std::max(std::ilogb(x), storage.emin);
+  return std::ldexp(1.0, exponent - (storage.precision - 1));
+}
+
 /// Error figures of a set of entries, added one by one.
 class ErrorTally {
  public:
@@ -55,7 +60,7 @@ class ErrorTally {
     const double relative =
         error == 0 ? 0 : std::fabs(error) / std::fabs(high);  // inf where the real value is 0
     relative_.push_back(relative);
-    ulp_max_ = std::max(ulp_max_, std::fabs(error) / ulp(high));
+    ulp_max_ = std::max(ulp_max_, std::fabs(error) / ulp(high, storage_));
   }
 
   GradientRecord record() {
@@ -94,11 +99,6 @@ class ErrorTally {
     const double precision = storage_.precision;
     if (relative == 0) return precision;
     return relative >= 1 ? 0 : rounded(std::min(-std::log2(relative), precision), 5);
-  }
-
-  double ulp(double x) const {
-    const int exponent = x == 0 ? storage_.emin : std::max(std::ilogb(x), storage_.emin);
-    return std::ldexp(1.0, exponent - (storage_.precision - 1));
   }
 
   /// The angle between computed and real, from the part of the error perpendicular to the real gradient.
@@ -143,6 +143,10 @@ std::vector<GradientRecord> gradient_errors(const Graph& graph, const std::vecto
   out.push_back(whole.record());
   out.back().tensor = "*";
   return out;
+}
+
+double unit_in_last_place(double x, FormatId format) {
+  return ulp(x, storage_of(format));
 }
 
 }  // namespace gradzone

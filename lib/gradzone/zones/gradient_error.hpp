@@ -18,4 +18,7 @@ namespace gradzone {
 std::vector<GradientRecord> gradient_errors(const Graph& graph, const std::vector<Tensor<double>>& computed,
                                             const std::vector<CertifiedTensor>& certified, FormatId format);
 
+/// A unit in the last place of x in the storage format.
+double unit_in_last_place(double x, FormatId format);
+
 }  // namespace gradzone

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/exact/certified_tensor.hpp"
 #include "gradzone/exact/fast/comparison.hpp"
 #include "gradzone/exact/fast/fast_network.hpp"
 #include "gradzone/exact/fast/precision.hpp"
@@ -161,10 +162,21 @@ class Evaluation {
       const KeptPass& forward = made ? *made : *kept_;
       const LossEnclosure loss = enclose_loss(net_.graph.loss(), forward.values(net_.graph.output()),
                                               labels_of(group), batch_.size(), limbs);
+      if (options_.work == Work::gradient) keep_logits(group, forward.values(net_.graph.output()));
       for (std::size_t s = 0; s < count; ++s)
         add_gradient(out[s], backward(search_, forward, limbs, choices_[s], loss.gradient, rounded), rounded);
     }
     return out;
+  }
+
+  void keep_logits(const std::vector<Index>& group, const FixedValues& output) {
+    const Index size = element_count(net_.graph.node(net_.graph.output()).shape);
+    Tensor<Ball>& logits = verdict_.logits;
+    if (logits.empty()) logits = Tensor<Ball>(net_.batched(net_.graph.output(), batch_.size()));
+    for (std::size_t slot = 0; slot < group.size(); ++slot)
+      for (Index k = 0; k < size; ++k)
+        logits[group[slot] * size + k] =
+            ball_around(interval_of(output, static_cast<Index>(slot) * size + k));
   }
 
   bool is_kept(const std::vector<Index>& group, int limbs) const {
