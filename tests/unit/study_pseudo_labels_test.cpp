@@ -39,7 +39,7 @@ TEST(PseudoLabels, AreTheNetworksOwnAnswers) {
   const Dataset bare = bare_glyphs(folder, 30);
   const Graph graph = make_net("lenet5-bn", BatchNorm::Mode::training);
   const Graph tested = make_net("lenet5-bn", BatchNorm::Mode::evaluation);
-  const Parameters parameters = initialise(graph, Initialisation::torch, 3);
+  const Parameters parameters = initialise(graph, Initialisation::kaiming0, 3);
   const Dataset data = with_pseudo_labels(bare, graph, parameters);
   EXPECT_FALSE(data.labelled());
   EXPECT_EQ(data.fingerprint(), bare.fingerprint());
