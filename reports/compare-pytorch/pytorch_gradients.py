@@ -17,6 +17,7 @@ import numpy
 import torch
 from torch import nn
 
+sys.dont_write_bytecode = True  # no __pycache__ among the documents
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "docs", "scripts"))
 from save_gradients_pytorch import save_gradients, write_safetensors  # noqa: E402
 

@@ -79,5 +79,37 @@ TEST_F(CliComparePytorch, TiesTellMaxPoolFromAmax) {
   }
 }
 
+TEST_F(CliComparePytorch, LayoutsOfKerasAndFlaxBecomeACheckpoints) {
+  // A convolution, a flattening and a dense layer over NHWC, beside the same over NCHW with what the script
+  // makes.
+  const char* program = R"(
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+import numpy, torch
+from checkpoint_layout import images_to_checkpoint, to_checkpoint
+random = numpy.random.RandomState(0)
+x, kernel, dense = random.rand(2, 5, 6, 3), random.rand(2, 3, 3, 4), random.rand(4 * 4 * 4, 7)
+windows = numpy.lib.stride_tricks.sliding_window_view(x, (2, 3), axis=(1, 2))
+there = numpy.einsum("nijchw,hwco->nijo", windows, kernel).reshape(2, -1) @ dense
+torch_of = lambda a: torch.from_numpy(numpy.ascontiguousarray(a))
+convolved = torch.conv2d(torch_of(images_to_checkpoint(x)), torch_of(to_checkpoint(kernel)))
+here = convolved.flatten(1) @ torch_of(to_checkpoint(dense, (4, 4, 4))).T
+assert numpy.allclose(there, here.numpy())
+)";
+  const Outcome outcome = Process::other({python_, "-c", program, source + "/docs/scripts"}).wait();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+TEST_F(CliComparePytorch, ScriptsForOtherFrameworksAreAtLeastPython) {
+  for (const char* name : {"tensorflow", "jax"}) {
+    const Outcome outcome =
+        Process::other({python_, "-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())",
+                        source + "/docs/scripts/save_gradients_" + name + ".py"})
+            .wait();
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  }
+}
+
 }  // namespace
 }  // namespace gradzone::test

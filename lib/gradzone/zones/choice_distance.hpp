@@ -27,8 +27,8 @@ std::string name(const ChoiceAnswer& answer, const std::vector<Choice>& choices)
 /// What one tensor says. `candidates[s]` are the tensors that choice s leads to: the certified one, and those
 /// of float programs in several orders; the distance to a choice is the smallest infinity-norm of a
 /// difference. The nearest choice is told if the next one is at least four times as far away and further than
-/// `allowance`. It is none of them if the nearest is further than a quarter of the distance between the choices, and
-/// both distances are more than the allowance.
+/// `allowance`. It is none of them if the nearest is further than a quarter of the distance between the
+/// choices, and both distances are more than the allowance.
 ChoiceAnswer nearest_choice(const Tensor<double>& computed,
                             const std::vector<std::vector<const Tensor<double>*>>& candidates,
                             double allowance);

@@ -253,8 +253,13 @@ struct GradientJudge::State {
   RoundingBudget budget(const Knowledge& known, const ChoiceAnswer& answer) const {
     const MiniBatch& batch = known.evidence.batch;
     const Choice& choice = auditor.choices()[answer.choice];
-    return {options.format.id, known.certified(answer.choice), honest_runs(known, answer),
+    std::vector<bool> jumps;
+    for (std::size_t p = 0; p < auditor.parameters().size(); ++p) jumps.push_back(may_jump(known, p));
+    return {options.format.id,
+            known.certified(answer.choice),
+            honest_runs(known, answer),
             label_derivative(auditor.graph(), auditor.parameters(), batch, choice, options.form),
+            std::move(jumps),
             batch.size()};
   }
 

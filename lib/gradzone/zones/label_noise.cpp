@@ -61,9 +61,10 @@ std::vector<Tensor<double>> label_derivative(const Graph& graph, const Parameter
 }
 
 double common_multiple(const std::vector<Tensor<double>>& differences,
-                       const std::vector<Tensor<double>>& direction) {
+                       const std::vector<Tensor<double>>& direction, const std::vector<bool>& may_jump) {
   std::vector<double> multiples;
   for (std::size_t p = 0; p < differences.size(); ++p) {
+    if (may_jump[p]) continue;
     double along = 0, length = 0;
     for (Index i = 0; i < differences[p].size(); ++i) {
       along += differences[p][i] * direction[p][i];

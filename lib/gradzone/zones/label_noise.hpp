@@ -16,8 +16,8 @@ std::vector<Tensor<double>> label_derivative(const Graph& graph, const Parameter
                                              const MiniBatch& batch, const Choice& choice, Form form);
 
 /// The multiple of `direction` in the differences of most tensors: the median over those tensors in which it
-/// points anywhere. Empty tensors are left out.
+/// points anywhere. Empty tensors, and those that `may_jump`, are left out.
 double common_multiple(const std::vector<Tensor<double>>& differences,
-                       const std::vector<Tensor<double>>& direction);
+                       const std::vector<Tensor<double>>& direction, const std::vector<bool>& may_jump);
 
 }  // namespace gradzone

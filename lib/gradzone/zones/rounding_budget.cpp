@@ -45,12 +45,17 @@ Gradient errors_of(const Gradient& computed, const std::vector<CertifiedTensor>&
 }
 
 RoundingBudget::RoundingBudget(FormatId format, const std::vector<CertifiedTensor>& certified,
-                               const std::vector<const Gradient*>& honest, Gradient label, Index batch)
-    : format_(format), certified_(certified), label_(std::move(label)), batch_(batch) {
+                               const std::vector<const Gradient*>& honest, Gradient label,
+                               std::vector<bool> may_jump, Index batch)
+    : format_(format),
+      certified_(certified),
+      label_(std::move(label)),
+      may_jump_(std::move(may_jump)),
+      batch_(batch) {
   for (const Gradient* gradient : honest) {
     Gradient& errors = errors_.emplace_back(errors_of(*gradient, certified));
     if (batch_ != 1) continue;
-    const double error = common_multiple(errors, label_);
+    const double error = common_multiple(errors, label_, may_jump_);
     largest_label_error_ = std::max(largest_label_error_, std::fabs(error));
     subtract_multiple(errors, error, label_);
   }
@@ -62,7 +67,7 @@ double RoundingBudget::label_rounding() const {
 
 double RoundingBudget::label_error(const Gradient& computed) const {
   if (batch_ != 1) return 0;
-  const double out = common_multiple(errors_of(computed, certified_), label_);
+  const double out = common_multiple(errors_of(computed, certified_), label_, may_jump_);
   return std::fabs(out) <= label_rounding() ? out : 0;
 }
 

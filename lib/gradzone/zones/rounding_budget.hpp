@@ -23,10 +23,12 @@ Gradient errors_of(const Gradient& computed, const std::vector<CertifiedTensor>&
 
 class RoundingBudget {
  public:
-  /// `honest` are gradients of float programs with the real branches, `label` is label_derivative() of the
-  /// point. `certified` must outlive the budget.
+  /// `honest` are gradients of float programs of our own, `label` is label_derivative() of the point;
+  /// `may_jump` says of each tensor whether a branch that hangs on rounding reaches it. `certified` must
+  /// outlive the budget.
   RoundingBudget(FormatId format, const std::vector<CertifiedTensor>& certified,
-                 const std::vector<const Gradient*>& honest, Gradient label, Index batch);
+                 const std::vector<const Gradient*>& honest, Gradient label, std::vector<bool> may_jump,
+                 Index batch);
 
   /// The part of a gradient's error that the rounding of p - 1 explains, as a multiple of label_derivative();
   /// 0 if there is more of it than rounding makes, or if there are several images, whose parts add up.
@@ -41,6 +43,7 @@ class RoundingBudget {
   FormatId format_;
   const std::vector<CertifiedTensor>& certified_;
   Gradient label_;
+  std::vector<bool> may_jump_;
   Index batch_;
   double largest_label_error_ = 0;  ///< of the honest gradients of a single image
   std::vector<Gradient> errors_;    ///< of the honest gradients, without what rounding p - 1 explains
