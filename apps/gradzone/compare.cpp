@@ -57,7 +57,10 @@ bool found(const CompareResults& results, const std::string& fail_on) {
 ExitCode compare(const CompareText& text, const Common& common) {
   if (!text.fail_on.empty() && text.fail_on != "wrong") parse_zone(text.fail_on);
   const LoadedCompare study(parse(text));
-  if (study.data()) report_skipped(*study.data(), common.quiet);
+  if (study.data()) {
+    report_skipped(*study.data(), common.quiet);
+    report_pseudo_labels(*study.data(), common.quiet);
+  }
   CompareResults results;
   {
     ProgressLine progress("compare", "file", common.quiet);

@@ -22,10 +22,10 @@ void expect_usage_of(const std::vector<std::string>& arguments, const std::vecto
 
 TEST_F(CliUsage, EverySubCommandExplainsItselfWithExamples) {
   const std::vector<std::vector<std::string>> commands{
-      {},         {"audit"},   {"train"}, {"search-lr"},     {"drift"},
-      {"demo"},   {"inspect"}, {"data"},  {"data", "list"},  {"data", "verify"},
-      {"report"}, {"forms"},   {"bench"}, {"bench", "step"}, {"bench", "reference"},
-      {"ties"},   {"volume"}, {"compare"}};
+      {},         {"audit"},   {"train"},  {"search-lr"},     {"drift"},
+      {"demo"},   {"inspect"}, {"data"},   {"data", "list"},  {"data", "verify"},
+      {"report"}, {"forms"},   {"bench"},  {"bench", "step"}, {"bench", "reference"},
+      {"ties"},   {"volume"},  {"compare"}};
   for (std::vector<std::string> command : commands) {
     std::string name = "gradzone";
     for (const std::string& word : command) name += " " + word;

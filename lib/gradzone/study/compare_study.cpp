@@ -16,6 +16,7 @@
 #include "gradzone/study/audit_study.hpp"
 #include "gradzone/study/compare_tables.hpp"
 #include "gradzone/study/machine.hpp"
+#include "gradzone/study/pseudo_labels.hpp"
 
 namespace gradzone {
 namespace {
@@ -60,6 +61,7 @@ LoadedCompare::LoadedCompare(CompareStudy study)
   if (!study_.data.empty()) {
     data_ = load_dataset(study_.data, study_.split, study_.seed, study_.on_bad_image);
     check_data_fits(model_.graph, *data_);
+    data_ = with_pseudo_labels(*data_, model_.graph, model_.parameters);
   }
   for (const std::string& path : study_.grads)
     for (const fs::path& file : files_of(path)) units_.push_back(unit_of(file));
@@ -151,6 +153,7 @@ std::string LoadedCompare::configuration() const {
     json["data"] = study_.data;
     json["split"] = study_.split;
     json["data_sha256"] = data_->fingerprint();
+    if (!data_->labelled()) json["labels"] = pseudo_labels_text;
   }
   json["seed"] = study_.seed;
   json["rounding"] =
