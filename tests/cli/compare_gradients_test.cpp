@@ -74,7 +74,7 @@ TEST_F(CliCompareGradients, AFileThatCarriesItsPointNeedsNoData) {
   const Outcome outcome = compare({"--grads", save("a.safetensors", complete({3}))});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   for (const char* part : {"features.0.weight", "classifier.6.bias", "rounding explains all 10 tensors",
-                           "1 image of its own", "Zone ", "1 points: ok 1", "compare.csv"})
+                           "1 image of its own", "Zone ", "1 point: ok 1", "compare.csv"})
     EXPECT_NE(outcome.out.find(part), std::string::npos) << part << " in " << outcome.out;
   const Contents files = contents_of(out());
   EXPECT_EQ(files.size(), 3u);

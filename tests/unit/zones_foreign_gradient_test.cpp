@@ -143,6 +143,18 @@ TEST_F(ForeignGradientTest, AFactorOfAllTensorsIsSaidOnce) {
             "4 times too large: the sum over the batch instead of the mean?");
 }
 
+TEST_F(ForeignGradientTest, ZerosThatAreRightHaveEveryFactor) {
+  for (double& x : parameters[0].data) x = 0;  // a dead layer: no derivative passes its ReLU
+  for (double& x : parameters[1].data) x = -1;
+  foreign.gradient = ours({FormatId::fp32, Order::lanes16}).gradient;
+  EXPECT_EQ(judged().judgement, Judgement::ok);
+  for (Tensor<double>& t : foreign.gradient)
+    for (double& x : t.data) x *= batch_size;
+  const JudgedGradient found = judged();
+  ASSERT_TRUE(found.common_factor);
+  EXPECT_NEAR(*found.common_factor, 4, 1e-4);
+}
+
 TEST_F(ForeignGradientTest, TensorsThatAreNotThereAreNotJudged) {
   tensor("hidden.weight") = {};
   const JudgedGradient found = judged();

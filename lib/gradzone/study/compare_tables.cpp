@@ -249,8 +249,9 @@ std::string counts_text(const CompareCounts& counts) {
     for (const auto& [name, count] : by_name) out.push_back(fmt::format("{} {}", name, count));
     return fmt::format("{}", fmt::join(out, ", "));
   };
-  std::string out = fmt::format("{} points: {}\n  zones: {}\n  choice: {}\n", counts.points,
-                                parts(counts.judgements), parts(counts.zones), parts(counts.answers));
+  std::string out =
+      fmt::format("{} point{}: {}\n  zones: {}\n  choice: {}\n", counts.points, counts.points == 1 ? "" : "s",
+                  parts(counts.judgements), parts(counts.zones), parts(counts.answers));
   if (counts.wide_tensors == 0) return out;
   return out + fmt::format("  tensors with {} or more correct bits at the median entry: {} of {}\n",
                            good_bits, counts.good_tensors, counts.wide_tensors);

@@ -162,7 +162,7 @@ std::optional<double> common_factor(const std::vector<JudgedTensor>& tensors) {
   for (const JudgedTensor& t : tensors) {
     if (t.defect.kind == Defect::Kind::factor) {
       factors.push_back(t.defect.factor);
-    } else if (t.errors.relative_error_max != 0) {
+    } else if (t.errors.relative_error_max > 0) {  // not NaN: zeros that are right have every factor
       return std::nullopt;
     }
   }
