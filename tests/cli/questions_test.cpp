@@ -16,14 +16,16 @@ struct Shown {
 std::vector<Shown> commands_of(const fs::path& page) {
   std::vector<Shown> out;
   std::ifstream in(page);
-  bool in_block = false;
+  bool in_block = false, after_command = false;  // lines of a block without a command are nobody's output
   for (std::string line; std::getline(in, line);) {
     constexpr std::string_view prompt = "$ gradzone ";
     if (line.starts_with("```")) {
       in_block = !in_block;
+      after_command = false;
     } else if (in_block && line.starts_with(prompt)) {
       out.push_back({line.substr(prompt.size()), {}});
-    } else if (in_block && !out.empty()) {
+      after_command = true;
+    } else if (after_command) {
       out.back().lines.push_back(line);
     }
   }

@@ -34,7 +34,7 @@ class OnnxImporter {
   void decode_parameters();
   [[noreturn]] void fail(const std::string& what) const;
 
-  // importer.cpp: what the operations below are made of
+  // import_parts.cpp: what the operations below are made of
   const Value& input(const NodeReader& node, int k);
   Features features(const NodeReader& node, int k);
   /// The same as an image [c, h, w], a vector [features], or whatever it is where entries are looked at
