@@ -11,6 +11,7 @@
 #include "gradzone/base/random.hpp"
 #include "gradzone/eval/float_evaluator.hpp"
 #include "gradzone/io/checkpoint.hpp"
+#include "gradzone/io/checkpoint_file.hpp"
 #include "gradzone/io/onnx.hpp"
 #include "gradzone/nets/nets.hpp"
 #include "support/scratch_folder.hpp"
@@ -351,6 +352,13 @@ TEST_F(OnnxExternal, FilesElsewhereAreNotOpened) {
                   "which has 872");
   expect_contains(refusal("w.bin", "external_data { key: \"length\" value: \"4\" }"), "its shape needs 864");
   expect_contains(refusal("w.bin", "external_data { key: \"offset\" value: \"x\" }"), "no number");
+}
+
+TEST(OnnxImport, UnderAnotherNameItIsRecognised) {
+  const std::string bytes = model_of(ending("x", 72)).SerializeAsString();
+  expect_contains(
+      message_of<InputError>([&] { parse_checkpoint(std::as_bytes(std::span(bytes)), "net.bin"); }),
+      "ends in .onnx");
 }
 
 TEST(OnnxExport, EveryNetworkComesBackAsItWas) {

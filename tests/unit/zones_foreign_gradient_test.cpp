@@ -250,7 +250,7 @@ TEST(ForeignGradient, AJumpThatSomeOrdersMakeIsExcused) {
   net.then("flatten", Flatten{});
   net.then("out", Linear{1, 2, false});
   const Graph graph = net.build(Loss::cross_entropy);
-  const Parameters parameters{Tensor<double>({1, 1, 1, 2}, {1, 1}), Tensor<double>({1}, {1}),
+  const Parameters parameters{Tensor<double>({1, 1, 1, 2}, {1, 1}), Tensor<double>({1}, 1),
                               Tensor<double>({2, 1}, {0.5, 0.25})};
   const MiniBatch batch{Tensor<double>({1, 1, 2, 2}, {0x1p-11, 0x1p-11, 0, 0}), {1}};
   const Format tying{FormatId::fp16_strict, Order::bias_first};

@@ -30,11 +30,22 @@ bool is_safetensors(std::span<const std::byte> file) {
          file[length_bytes] == std::byte{'{'};
 }
 
+/// Protobuf that begins with a small number in field 1, the version of ONNX's format.
+bool is_onnx(std::span<const std::byte> file) {
+  constexpr std::byte field_1{0x08}, first{3}, last{20};
+  return file.size() > 2 && file[0] == field_1 && file[1] >= first && file[1] <= last;
+}
+
 }  // namespace
 
 Checkpoint parse_checkpoint(std::span<const std::byte> file, const std::string& where) {
   if (is_safetensors(file)) return parse_safetensors(file, where);
   if (is_torch_file(file)) return parse_torch(file, where);
+  if (is_onnx(file))
+    throw InputError(
+        fmt::format("{}: it looks like an ONNX file, which holds its network, too: give it a name that "
+                    "ends in .onnx, and no NET: before it",
+                    where));
   const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   for (const Other& other : others) {
     if (text.starts_with(other.begin))

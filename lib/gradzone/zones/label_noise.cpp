@@ -45,7 +45,7 @@ std::vector<Tensor<double>> label_derivative(const Graph& graph, const Parameter
   std::vector<Tensor<double>> out(parameters.size());
   std::vector<int> labels = batch.labels;
   std::ranges::sort(labels);
-  labels.erase(std::ranges::unique(labels).begin(), labels.end());
+  labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
   for (const int label : labels) {
     all.back().data.assign(all.back().data.size(), 0);
     all.back()[label] = 1 / static_cast<double>(batch.size());

@@ -215,8 +215,9 @@ void OnnxImporter::finish() {
   const std::string& name = model_.graph().output(0).name();
   if (!values_.contains(name)) fail(fmt::format("nothing provides its output {}", printable_name(name)));
   out_.checkpoint.metadata["format"] = "onnx";
-  const std::string producer = model_.producer_name() + " " + model_.producer_version();
-  if (producer != " ") out_.checkpoint.metadata["producer"] = printable_name(producer);
+  const std::string version = model_.producer_version().empty() ? "" : " " + model_.producer_version();
+  if (!model_.producer_name().empty())
+    out_.checkpoint.metadata["producer"] = printable_name(model_.producer_name() + version);
   if (!out_.obstacles.empty()) return;
   try {
     if (const auto* layer = std::get_if<Unbiased>(&values_[name])) values_[name] = finished(*layer, nullptr);
