@@ -8,6 +8,7 @@
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/text.hpp"
+#include "gradzone/base/transpose.hpp"
 
 namespace gradzone {
 namespace {
@@ -52,23 +53,15 @@ void refuse_unknown(const Graph& graph, const TensorsByName& tensors, const std:
   }
 }
 
-Tensor<double> transpose(const Tensor<double>& t) {
-  const Index rows = t.dim(0), columns = t.dim(1);
-  Tensor<double> out({columns, rows});
-  for (Index i = 0; i < rows; ++i)
-    for (Index j = 0; j < columns; ++j) out[j * rows + i] = t[i * columns + j];
-  return out;
-}
-
-Tensor<double> in_layout_of(const ParameterSpec& spec, const NamedTensor& tensor, bool transposed,
+Tensor<double> in_layout_of(const ParameterSpec& spec, const NamedTensor& tensor, bool turned,
                             const std::string& where) {
   if (tensor.stored == StoredType::i64) {
     throw InputError(fmt::format("{}: tensor {} holds whole numbers (I64); gradients are floating-point",
                                  where, spec.name));
   }
   Shape wanted = spec.shape;
-  if (transposed) std::reverse(wanted.begin(), wanted.end());
-  if (tensor.values.shape == wanted) return transposed ? transpose(tensor.values) : tensor.values;
+  if (turned) std::reverse(wanted.begin(), wanted.end());
+  if (tensor.values.shape == wanted) return turned ? transposed(tensor.values) : tensor.values;
   const bool other_way = Shape(wanted.rbegin(), wanted.rend()) == tensor.values.shape;
   throw InputError(fmt::format("{}: tensor {} has shape {} but {} is needed{}", where, spec.name,
                                to_string(tensor.values.shape), to_string(wanted),

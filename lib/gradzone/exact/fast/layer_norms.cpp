@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "gradzone/arith/formats.hpp"
+#include "gradzone/base/transpose.hpp"
 #include "gradzone/exact/fast/radii.hpp"
 #include "gradzone/kernels/kernels.hpp"
 
@@ -11,14 +12,6 @@ namespace gradzone {
 namespace {
 
 constexpr int squarings = 3;
-
-Tensor<double> transposed(const Tensor<double>& m) {
-  const Index rows = m.dim(0), columns = m.dim(1);
-  Tensor<double> out({columns, rows});
-  for (Index i = 0; i < rows; ++i)
-    for (Index j = 0; j < columns; ++j) out[j * rows + i] = m[i * columns + j];
-  return out;
-}
 
 /// A A^T, every entry one chain of fused multiply-adds.
 Tensor<double> gram(const Tensor<double>& matrix) {

@@ -1,11 +1,11 @@
 // From a Graph with its parameters to the bytes of an ONNX file.
 #include <fmt/format.h>
 
-#include "gradzone/arith/formats.hpp"
 #include "gradzone/base/error.hpp"
 #include "gradzone/io/checkpoint.hpp"
 #include "gradzone/io/onnx.hpp"
 #include "gradzone/io/onnx/proto.hpp"
+#include "gradzone/io/stored_number.hpp"
 
 namespace gradzone {
 namespace {
@@ -69,13 +69,9 @@ class Exporter {
   }
 
   void append(std::string& raw, double value) const {
-    const auto put = [&](const auto& stored) {
-      raw.append(reinterpret_cast<const char*>(&stored), sizeof(stored));
-    };
-    if (type_ == onnx::TensorProto::DOUBLE) return put(value);
-    const auto narrow = static_cast<float>(value);
-    if (type_ == onnx::TensorProto::FLOAT) return put(narrow);
-    put(binary16_bits(narrow));
+    const StoredType stored = stored_type(format_);
+    const std::uint64_t bits = encode_number(stored, value);
+    for (std::size_t i = 0; i < element_bytes(stored); ++i) raw.push_back(static_cast<char>(bits >> (8 * i)));
   }
 
   void describe(onnx::ValueInfoProto& info, const std::string& name, const Shape& sample) const {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/base/transpose.hpp"
 #include "gradzone/io/onnx/model_file.hpp"
 
 namespace gradzone {
@@ -244,11 +245,7 @@ void OnnxImporter::decode_parameters() {
     NamedTensor tensor = tensors_.numbers(*w.tensor, w.name);
     out_.external_data = out_.external_data || w.tensor->data_location() == onnx::TensorProto::EXTERNAL;
     if (w.transposed) {
-      const Tensor<double> in_out = std::move(tensor.values);
-      tensor.values = Tensor<double>(w.shape);
-      const Index rows = w.shape[0], columns = w.shape[1];
-      for (Index i = 0; i < rows; ++i)
-        for (Index j = 0; j < columns; ++j) tensor.values[i * columns + j] = in_out[j * rows + i];
+      tensor.values = transposed(tensor.values);
       out_.transposed.insert(w.name);
     }
     out_.checkpoint.tensors.push_back(std::move(tensor));

@@ -8,9 +8,9 @@
 #include <cstring>
 #include <fstream>
 
-#include "gradzone/arith/formats.hpp"
 #include "gradzone/base/error.hpp"
 #include "gradzone/io/onnx/model_file.hpp"
+#include "gradzone/io/stored_number.hpp"
 
 namespace gradzone {
 namespace {
@@ -21,41 +21,23 @@ static_assert(std::endian::native == std::endian::little, "raw_data is little-en
 constexpr Index largest_tensor = Index{1} << 31;
 constexpr std::size_t most_integers = 1000;
 
-struct Layout {
-  StoredType stored;
-  std::size_t bytes;
-};
-
-Layout layout_of(int type) {
+StoredType stored_type_of(int type) {
   switch (type) {
     case Proto::DOUBLE:
-      return {StoredType::f64, 8};
+      return StoredType::f64;
     case Proto::FLOAT16:
-      return {StoredType::f16, 2};
+      return StoredType::f16;
     case Proto::BFLOAT16:
-      return {StoredType::bf16, 2};
+      return StoredType::bf16;
     default:
-      return {StoredType::f32, 4};
+      return StoredType::f32;
   }
-}
-
-template <class Element, class Decode>
-void decode(std::span<const std::byte> bytes, std::vector<double>& out, Decode&& value) {
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    Element element;
-    std::memcpy(&element, bytes.data() + i * sizeof(Element), sizeof(Element));
-    out[i] = value(element);
-  }
-}
-
-double half_value(StoredType stored, std::uint16_t bits) {
-  return static_cast<double>(stored == StoredType::f16 ? binary16_value(bits) : bfloat16_value(bits));
 }
 
 void decode_raw(StoredType stored, std::span<const std::byte> bytes, std::vector<double>& out) {
-  if (stored == StoredType::f64) return decode<double>(bytes, out, [](double v) { return v; });
-  if (stored == StoredType::f32) return decode<float>(bytes, out, [](float v) { return double{v}; });
-  decode<std::uint16_t>(bytes, out, [&](std::uint16_t bits) { return half_value(stored, bits); });
+  const std::size_t width = element_bytes(stored);
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = decode_number(stored, load_bits(bytes.subspan(i * width, width)));
 }
 
 /// The typed field of the message: numbers that are not in raw_data.
@@ -76,8 +58,9 @@ void decode_typed(const Proto& t, StoredType stored, std::vector<double>& out) {
   } else if (stored == StoredType::f32) {
     std::copy(t.float_data().begin(), t.float_data().end(), out.begin());
   } else {
-    std::transform(t.int32_data().begin(), t.int32_data().end(), out.begin(),
-                   [&](std::int32_t bits) { return half_value(stored, static_cast<std::uint16_t>(bits)); });
+    std::transform(t.int32_data().begin(), t.int32_data().end(), out.begin(), [&](std::int32_t bits) {
+      return decode_number(stored, static_cast<std::uint16_t>(bits));
+    });
   }
 }
 
@@ -105,26 +88,27 @@ NamedTensor OnnxTensors::numbers(const Proto& tensor, const std::string& name) c
     fail(name, fmt::format("has elements of type {}; FLOAT, DOUBLE, FLOAT16 and BFLOAT16 are read",
                            Proto::DataType_Name(tensor.data_type())));
   if (tensor.has_segment()) fail(name, "comes in segments, which are not read");
-  const Layout layout = layout_of(tensor.data_type());
-  NamedTensor out{name, layout.stored, {}};
+  const StoredType stored = stored_type_of(tensor.data_type());
+  const std::size_t width = element_bytes(stored);
+  NamedTensor out{name, stored, {}};
   const Shape dims = shape(tensor);
   const auto count = static_cast<std::size_t>(element_count(dims));
   const bool external = tensor.data_location() == Proto::EXTERNAL;
   const bool raw = external || tensor.has_raw_data();
   const std::size_t held = external                ? count
-                           : tensor.has_raw_data() ? tensor.raw_data().size() / layout.bytes
+                           : tensor.has_raw_data() ? tensor.raw_data().size() / width
                                                    : typed_count(tensor);
-  if (held != count || (tensor.has_raw_data() && tensor.raw_data().size() % layout.bytes != 0))
+  if (held != count || (tensor.has_raw_data() && tensor.raw_data().size() % width != 0))
     fail(name, fmt::format("holds {} numbers, but its shape {} has {}", held, to_string(dims), count));
   std::vector<std::byte> beside;
-  if (external) beside = external_bytes(tensor, count * layout.bytes);
+  if (external) beside = external_bytes(tensor, count * width);
   out.values = Tensor<double>(dims);
   if (raw) {
-    decode_raw(layout.stored,
+    decode_raw(stored,
                external ? std::span<const std::byte>(beside) : std::as_bytes(std::span(tensor.raw_data())),
                out.values.data);
   } else {
-    decode_typed(tensor, layout.stored, out.values.data);
+    decode_typed(tensor, stored, out.values.data);
   }
   return out;
 }
