@@ -304,8 +304,8 @@ TEST(TorchZip, RefusesEntriesBeforeItReadsThem) {
   expect_refused(zip_bytes(entries), "damaged");
 }
 
-TEST(TorchZip, SurvivesEveryTruncationAndEveryChangedByte) {
-  const std::string file = zip_bytes(good_entries());
+/// Every truncation is refused, and every changed byte either read or refused.
+void expect_survived(const std::string& file) {
   for (std::size_t n = 0; n < file.size(); ++n) refusal(file.substr(0, n));
   for (std::size_t n = 0; n < file.size(); ++n) {
     std::string changed = file;
@@ -317,17 +317,14 @@ TEST(TorchZip, SurvivesEveryTruncationAndEveryChangedByte) {
   }
 }
 
+TEST(TorchZip, SurvivesEveryTruncationAndEveryChangedByte) {
+  const std::string file = zip_bytes(good_entries());
+  expect_survived(file);
+}
+
 TEST(TorchLegacy, SurvivesEveryTruncationAndEveryChangedByte) {
   const std::string file = legacy_of(dict_value({{"w", tensor_value({})}}));
-  for (std::size_t n = 0; n < file.size(); ++n) refusal(file.substr(0, n));
-  for (std::size_t n = 0; n < file.size(); ++n) {
-    std::string changed = file;
-    changed[n] = static_cast<char>(~changed[n]);
-    try {
-      parse(changed);
-    } catch (const InputError&) {
-    }
-  }
+  expect_survived(file);
   expect_refused(file + "x", "1 bytes at the end");
 }
 
