@@ -11,10 +11,10 @@
 
 namespace gradzone::support {
 
-/// A little-endian number.
+/// A little-endian number, followed by zeros where it is wider than 8 bytes.
 inline std::string number_bytes(std::uint64_t value, int width) {
   std::string out;
-  for (int i = 0; i < width; ++i) out += static_cast<char>(value >> (8 * i));
+  for (int i = 0; i < width; ++i, value >>= 8) out += static_cast<char>(value);
   return out;
 }
 
