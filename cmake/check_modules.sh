@@ -3,7 +3,7 @@
 # parse arguments.
 set -euo pipefail
 cd "$(dirname "$0")/../lib/gradzone"
-declare -A rank=([base]=0 [arith]=1 [graph]=2 [nets]=3 [choice]=3 [data]=3 [kernels]=4 [eval]=5 [exact]=6 [zones]=7
+declare -A rank=([base]=0 [cluster]=1 [arith]=1 [graph]=2 [nets]=3 [choice]=3 [data]=3 [kernels]=4 [eval]=5 [exact]=6 [zones]=7
                  [io]=8 [train]=8 [study]=9 [report]=10)
 status=0
 for folder in */; do

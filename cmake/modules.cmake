@@ -1,6 +1,6 @@
 # One folder of lib/gradzone is one module: a static library gradzone_<name>, alias gradzone::<name>,
 # with its dependencies declared here and nowhere else. Dependencies point leftwards only:
-# base, arith, graph, {nets, choice, data}, kernels, eval, exact, zones, {io, train}, report.
+# base, {cluster, arith}, graph, {nets, choice, data}, kernels, eval, exact, zones, {io, train}, report.
 function(gradzone_module name)
   cmake_parse_arguments(M "" "" "SOURCES;DEPENDS;PRIVATE" ${ARGN})
   add_library(gradzone_${name} STATIC ${M_SOURCES})

@@ -55,25 +55,38 @@ bool any_in(const AuditResults& results, Zone zone) {
   return false;
 }
 
-ExitCode audit(const AuditOptionsText& text, const Common& common) {
-  const AuditStudy wanted = parse(text);
-  const bool check = !text.fail_on.empty();
-  const Zone fail_on = check ? parse_zone(text.fail_on) : Zone::undecided;
-  const LoadedStudy study(wanted);
-  report_skipped(study.data(), common.quiet);
-  report_pseudo_labels(study.data(), common.quiet);
-  AuditResults results;
-  {
-    ProgressLine progress("audit", "point", common.quiet);
-    results = study.run(text.out, common.threads, progress.watch(common.stop));
-  }
-  write_report(text.out, results);
+void print(const AuditOptionsText& text, const AuditStudy& wanted, const AuditResults& results,
+           const Common& common) {
   if (common.json) {
     fmt::print("{}", summary_json(results));
   } else if (!common.quiet) {
     fmt::print("{}{}/report.html shows it; points.csv, branches.csv, {}{}summary.json have the numbers\n",
                zone_table(results), text.out, text.verdict ? "" : "gradients.csv, ",
                wanted.per_sample ? "samples.csv and " : "and ");
+  }
+}
+
+ExitCode audit(const AuditOptionsText& text, const Common& common) {
+  const AuditStudy wanted = parse(text);
+  const bool check = !text.fail_on.empty();
+  const Zone fail_on = check ? parse_zone(text.fail_on) : Zone::undecided;
+  const LoadedStudy study(wanted);
+  if (common.assists()) {
+    study.assist(common.workers());
+    return ExitCode::done;
+  }
+  report_skipped(study.data(), common.quiet);
+  report_pseudo_labels(study.data(), common.quiet);
+  AuditResults results;
+  {
+    ProgressLine progress("audit", "point", common.quiet);
+    results = study.run(text.out, common.workers(), progress.watch(common.stop));
+  }
+  if (!common.workers().share.whole()) {
+    print_share(common, text.out);
+  } else {
+    write_report(text.out, results);
+    print(text, wanted, results, common);
   }
   return check && any_in(results, fail_on) ? ExitCode::zone_found : ExitCode::done;
 }
@@ -142,6 +155,7 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
   command->add_flag("--resume", text->resume,
                     "Continue an audit that was stopped: always done, accepted for scripts");
   add_common(*command, common);
+  add_share(*command, common);
   command->footer(
       "Stopped at any moment, the same command continues and ends with the same bytes.\n\n"
       "Examples:\n"

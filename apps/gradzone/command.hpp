@@ -8,6 +8,7 @@
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/data/dataset.hpp"
+#include "gradzone/study/workers.hpp"
 
 namespace gradzone::app {
 
@@ -16,13 +17,22 @@ struct Common {
   int threads = 0;
   bool quiet = false;
   bool json = false;
+  std::string share;
   std::stop_token stop;
+  Communicator* ranks = nullptr;
+
+  Workers workers() const { return {threads, *ranks, parse_share(share)}; }
+  /// One of mpirun's ranks above 0: it helps rank 0, which alone writes and prints.
+  bool assists() const { return ranks->rank() > 0; }
 };
 
 /// Adds --threads, --quiet and --json.
 void add_common(CLI::App& command, Common& common);
 /// Adds --seed.
 void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what);
+
+/// Adds --share, and lets the command be one of several ranks (main refuses the others).
+void add_share(CLI::App& command, Common& common);
 
 /// Adds --device, which parse_processor reads.
 void add_device(CLI::App& command, std::string& device);
@@ -41,6 +51,7 @@ void add_examples(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_export(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_forms(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_inspect(CLI::App& app, Common& common, ExitCode& exit_code);
+void add_merge(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_report(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_search_lr(CLI::App& app, Common& common, ExitCode& exit_code);
 void add_threshold(CLI::App& app, Common& common, ExitCode& exit_code);

@@ -5,14 +5,18 @@
 #include <charconv>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <map>
+#include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "command.hpp"
 #include "gradzone/study/audit_study.hpp"
+#include "gradzone/study/machine.hpp"
 #include "signals.hpp"
 
 namespace gradzone::app {
@@ -27,6 +31,14 @@ void add_common(CLI::App& command, Common& common) {
 void add_device(CLI::App& command, std::string& device) {
   command.add_option("--device", device, "Who computes the steps: cpu, or cuda for a card; the same bits")
       ->capture_default_str();
+}
+
+void add_share(CLI::App& command, Common& common) {
+  command
+      .add_option(
+          "--share", common.share,
+          "Compute only part K of N, such as 3/8, for gradzone merge to put together (docs/cluster.md)")
+      ->type_name("K/N");
 }
 
 void add_seed(CLI::App& command, std::uint64_t& seed, const std::string& what) {
@@ -88,7 +100,12 @@ void flush_output() {
   }
 }
 
-int run(int argc, char** argv) {
+/// Whether several ranks work on it together: then it has --share, too.
+bool is_shared(const CLI::App& command) {
+  return command.get_option_no_throw("--share") != nullptr;
+}
+
+int run(int argc, char** argv, Communicator& ranks) {
   CLI::App app{
       "gradzone proves whether a network's gradient is right, wrong over the reals, or wrong in floats "
       "only.\n\n"
@@ -103,6 +120,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   Common common;
   common.stop = stop_on_signals();
+  common.ranks = &ranks;
   ExitCode exit_code = ExitCode::done;
   add_demo(app, common, exit_code);
   add_audit(app, common, exit_code);
@@ -112,6 +130,7 @@ int run(int argc, char** argv) {
   add_train(app, common, exit_code);
   add_search_lr(app, common, exit_code);
   add_drift(app, common, exit_code);
+  add_merge(app, common, exit_code);
   add_examples(app, common, exit_code);
   add_export(app, common, exit_code);
   add_forms(app, common, exit_code);
@@ -120,6 +139,12 @@ int run(int argc, char** argv) {
   add_data(app, common, exit_code);
   add_report(app, common, exit_code);
   add_bench(app, common, exit_code);
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (ranks.size() == 1 || is_shared(*command)) continue;
+    command->parse_complete_callback([name = command->get_name()] {
+      throw UsageError(fmt::format("{} works in one process: start it without mpirun", name));
+    });
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -131,25 +156,44 @@ int run(int argc, char** argv) {
   return static_cast<int>(exit_code);
 }
 
+/// What `work` throws, as one line and an exit code.
+std::optional<Error> failure_of(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    return error;
+  } catch (const std::bad_alloc&) {
+    return Error(ExitCode::interrupted, "out of memory; fewer --threads or a smaller --batch need less");
+  } catch (const std::system_error& error) {  // a file system or a stream that refuses
+    return Error(ExitCode::bad_input, error.what());
+  } catch (const std::exception& error) {
+    return Error(ExitCode::bad_input, fmt::format("internal error: {}", error.what()));
+  }
+  return std::nullopt;
+}
+
+/// As one of mpirun's ranks, or alone.
+int run_ranks(int argc, char** argv) {
+  std::unique_ptr<Communicator> launched;
+  int exit_code = 0;
+  std::optional<Error> failure = failure_of([&] { launched = make_communicator(); });
+  Communicator& ranks = launched ? *launched : alone();
+  if (!failure) {
+    share_machine(ranks.processes_here());
+    if (ranks.rank() > 0 && std::freopen("/dev/null", "w", stdout) == nullptr) return 0;  // rank 0 answers
+    failure = failure_of([&] { exit_code = run(argc, argv, ranks); });
+  }
+  // Others may be waiting to begin.
+  if (failure && !ranks.agreed()) failure = failure_of([&] { ranks.decline(*failure); });
+  if (!failure) return exit_code;
+  std::fflush(stdout);  // an answer comes before the line that judges it
+  if (ranks.rank() == 0) print_error(failure->what());
+  return static_cast<int>(failure->code());
+}
+
 }  // namespace
 }  // namespace gradzone::app
 
 int main(int argc, char** argv) {
-  using gradzone::ExitCode;
-  try {
-    return gradzone::app::run(argc, argv);
-  } catch (const gradzone::Error& error) {
-    std::fflush(stdout);  // an answer comes before the line that judges it
-    gradzone::app::print_error(error.what());
-    return static_cast<int>(error.code());
-  } catch (const std::bad_alloc&) {
-    gradzone::app::print_error("out of memory; fewer --threads or a smaller --batch need less");
-    return static_cast<int>(ExitCode::interrupted);
-  } catch (const std::system_error& error) {  // a file system or a stream that refuses
-    gradzone::app::print_error(error.what());
-    return static_cast<int>(ExitCode::bad_input);
-  } catch (const std::exception& error) {
-    gradzone::app::print_error(fmt::format("internal error: {}", error.what()));
-    return static_cast<int>(ExitCode::bad_input);
-  }
+  return gradzone::app::run_ranks(argc, argv);
 }

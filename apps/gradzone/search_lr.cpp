@@ -39,12 +39,14 @@ std::string trial_table(const RateSearchResults& results) {
 
 void search(const SearchText& text, const Common& common) {
   const LoadedRateSearch search(parse(text));
+  if (common.assists()) return search.assist(text.out, common.workers(), common.stop);
   report_skipped(search.task(), common.quiet);
   RateSearchResults results;
   {
     ProgressLine progress("search-lr", "image", common.quiet);
-    results = search.run(text.out, common.threads, train_watch(progress, common.stop));
+    results = search.run(text.out, common.workers(), train_watch(progress, common.stop));
   }
+  if (!common.workers().share.whole()) return print_share(common, text.out);
   if (common.json) {
     fmt::print("{}", rate_search_json(results));
   } else if (!common.quiet) {
@@ -66,6 +68,7 @@ void add_search_lr(CLI::App& app, Common& common, ExitCode& exit_code) {
                     "Train every trial to its end, also one that is below the median of those before it");
   command->add_option("--out", text->out, "Folder of trials and result")->capture_default_str();
   add_common(*command, common);
+  add_share(*command, common);
   command->footer(
       "Stopped at any moment, the same command continues and ends with the same bytes.\n\n"
       "Example:\n"

@@ -13,6 +13,12 @@
 
 namespace gradzone::app {
 
+void print_share(const Common& common, const std::string& out) {
+  if (common.quiet) return;
+  fmt::print("share {} is done; gradzone merge {} ... --out FOLDER puts the shares together\n", common.share,
+             out);
+}
+
 std::string duration_text(double seconds) {
   const auto s = static_cast<std::int64_t>(std::llround(seconds));
   if (s < 60) return fmt::format("{} s", s);

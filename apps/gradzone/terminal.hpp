@@ -6,6 +6,7 @@
 #include <mutex>
 #include <string>
 
+#include "command.hpp"
 #include "gradzone/base/progress.hpp"
 #include "gradzone/data/dataset.hpp"
 #include "gradzone/io/results.hpp"
@@ -41,6 +42,9 @@ class ProgressLine {
 
 /// A progress line for trainings: unit, epoch, loss, accuracy, images per second, time left.
 TrainWatch train_watch(ProgressLine& line, std::stop_token stop);
+
+/// What a command says that was but a share of a study, in the folder `out`.
+void print_share(const Common& common, const std::string& out);
 
 /// "1 min 40 s"
 std::string duration_text(double seconds);

@@ -122,6 +122,7 @@ Json judge(const fs::path& folder, const std::vector<JudgedPoints>& points, cons
 }
 
 void judge_stored(const std::vector<std::string>& folders, const Common& common) {
+  if (common.assists()) return;
   Json out = Json::object();
   for (const std::string& folder : folders) {
     if (!common.quiet && !common.json && folders.size() > 1) fmt::print("{}\n", folder);
@@ -132,12 +133,14 @@ void judge_stored(const std::vector<std::string>& folders, const Common& common)
 
 void judge_new(const VolumeText& text, const Common& common) {
   const LoadedVolume volume(volume_study(text));
+  if (common.assists()) return volume.assist(common.workers(), common.stop);
   report_skipped(volume.data(), common.quiet);
   VolumeResults results;
   {
     ProgressLine progress("threshold", "point", common.quiet);
-    results = volume.run(text.out, common.threads, volume_watch(progress, common.stop));
+    results = volume.run(text.out, common.workers(), volume_watch(progress, common.stop));
   }
+  if (!common.workers().share.whole()) return print_share(common, text.out);
   write_report(text.out, results);
   const Json json = judge(text.out, judged_points(results), common);
   if (common.json) fmt::print("{}", write_json(json));
@@ -156,6 +159,7 @@ void add_threshold(CLI::App& app, Common& common, ExitCode& exit_code) {
   command->add_option("folders", *folders, "Folders that audit or volume wrote; none for a new volume study");
   add_volume_options(*command, *text);
   add_common(*command, common);
+  add_share(*command, common);
   command->footer(
       "Of stored results, or of a new volume study (options as of gradzone volume, every mini-batch "
       "certified).\n"

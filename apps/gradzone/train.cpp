@@ -26,12 +26,14 @@ TrainStudy parse(const TrainText& text) {
 
 void train(const TrainText& text, const Common& common) {
   const LoadedTraining training(parse(text));
+  if (common.assists()) return training.assist(text.out, common.workers(), common.stop);
   report_skipped(training.task(), common.quiet);
   TrainResults results;
   {
     ProgressLine progress("train", "image", common.quiet);
-    results = training.run(text.out, common.threads, train_watch(progress, common.stop));
+    results = training.run(text.out, common.workers(), train_watch(progress, common.stop));
   }
+  if (!common.workers().share.whole()) return print_share(common, text.out);
   if (common.json) {
     fmt::print("{}", train_summary_json(results));
   } else if (!common.quiet) {
@@ -69,6 +71,7 @@ void add_train(CLI::App& app, Common& common, ExitCode& exit_code) {
   command->add_option("--choices", text->choices, "The set S of those zones")->capture_default_str();
   command->add_option("--out", text->out, "Folder of checkpoints and curves")->capture_default_str();
   add_common(*command, common);
+  add_share(*command, common);
   command->footer(
       "Every format, form and beta together is a configuration; all of them share the weights and the order "
       "of\n"

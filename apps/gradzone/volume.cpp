@@ -13,12 +13,14 @@ namespace {
 
 void run(const VolumeText& text, const Common& common) {
   const LoadedVolume volume(volume_study(text));
+  if (common.assists()) return volume.assist(common.workers(), common.stop);
   report_skipped(volume.data(), common.quiet);
   VolumeResults results;
   {
     ProgressLine progress("volume", "point", common.quiet);
-    results = volume.run(text.out, common.threads, volume_watch(progress, common.stop));
+    results = volume.run(text.out, common.workers(), volume_watch(progress, common.stop));
   }
+  if (!common.workers().share.whole()) return print_share(common, text.out);
   write_report(text.out, results);
   if (common.json) {
     fmt::print("{}", volume_summary_json(results));
@@ -40,6 +42,7 @@ void add_volume(CLI::App& app, Common& common, ExitCode& exit_code) {
   add_volume_options(*command, *text);
   command->get_option("--data")->required();
   add_common(*command, common);
+  add_share(*command, common);
   command->footer(
       "Every format passes over the same images from the same initialisations. Stopped at any moment, the "
       "same\n"

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <gmp.h>
 #include <mpfr.h>
+#include <tbb/task_arena.h>
 #include <tbb/version.h>
 
-#include <atomic>
 #include <boost/version.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -13,6 +13,9 @@
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/parallel.hpp"
+#include "gradzone/cluster/bytes.hpp"
+#include "gradzone/cluster/shared_work.hpp"
+#include "gradzone/io/point_bytes.hpp"
 #include "gradzone/io/store.hpp"
 #include "gradzone/study/machine.hpp"
 #include "gradzone/study/pseudo_labels.hpp"
@@ -61,6 +64,21 @@ std::int64_t bytes_of_point(const Graph& graph, const AuditStudy& s) {
   return s.batch * activations * (16 + 24 * choices) + in_group * activations * 100 +
          choices * parameters * 16 + certified;
 }
+
+/// A point in a format.
+struct Unit {
+  std::size_t format;
+  Index point;
+
+  std::string bytes() const { return ByteWriter().put(format).put(point).take(); }
+  static Unit read(const std::string& bytes) {
+    ByteReader in(bytes);
+    Unit out{};
+    in.get(out.format);
+    in.get(out.point);
+    return out;
+  }
+};
 
 }  // namespace
 
@@ -191,55 +209,85 @@ PointResult LoadedStudy::audit(const Auditors& auditors, Index point) const {
   return result;
 }
 
-AuditResults LoadedStudy::run(const std::filesystem::path& folder, int threads, const Watch& watch) const {
-  struct Unit {
-    std::size_t format;
-    Index point;
-  };
-  const auto begin = Clock::now();
-  std::vector<Auditors> auditors;
-  ReferenceOptions reference = study_.reference;
-  reference.seed = study_.seed;
-  for (const Format format : study_.formats) {
-    AuditOptions options{format, study_.form, study_.choices, reference, study_.backend};
-    Auditors& both = auditors.emplace_back();
-    both.points = std::make_unique<Auditor>(model_.graph, model_.parameters, options);
-    options.reference.work = Work::verdict;
-    if (study_.per_sample) both.samples = std::make_unique<Auditor>(model_.graph, model_.parameters, options);
+class LoadedStudy::Points {
+ public:
+  explicit Points(const LoadedStudy& study) : study_(study) {
+    const AuditStudy& s = study.study_;
+    ReferenceOptions reference = s.reference;
+    reference.seed = s.seed;
+    for (const Format format : s.formats) {
+      AuditOptions options{format, s.form, s.choices, reference, s.backend};
+      Auditors& both = auditors_.emplace_back();
+      both.points = std::make_unique<Auditor>(study.graph(), study.model_.parameters, options);
+      options.reference.work = Work::verdict;
+      if (s.per_sample)
+        both.samples = std::make_unique<Auditor>(study.graph(), study.model_.parameters, options);
+    }
   }
+
+  /// Where points are too large to be in memory side by side, the threads share each of them.
+  int workers() const {
+    const std::int64_t memory = study_.study_.memory > 0 ? study_.study_.memory : quarter_of_memory();
+    const int width = tbb::this_task_arena::max_concurrency();
+    return bytes_of_point(study_.graph(), study_.study_) * width <= memory ? width : 1;
+  }
+
+  std::string compute(const std::string& task) const {
+    const Unit unit = Unit::read(task);
+    return point_bytes(study_.audit(auditors_[unit.format], unit.point));
+  }
+
+ private:
+  const LoadedStudy& study_;
+  std::vector<Auditors> auditors_;
+};
+
+AuditResults LoadedStudy::run(const std::filesystem::path& folder, const Workers& workers,
+                              const Watch& watch) const {
+  const auto begin = Clock::now();
+  const Points points(*this);
   ResultStore store = ResultStore::open(folder, configuration());
   std::vector<Unit> pending;
-  for (std::size_t f = 0; f < study_.formats.size(); ++f)
+  Index total = 0;
+  for (std::size_t f = 0; f < study_.formats.size(); ++f) {
     for (Index p = 0; p < points_; ++p) {
+      if (!workers.share.has(p)) continue;
+      ++total;
       if (!store.contains(p, full_name(study_.formats[f]))) pending.push_back({f, p});
     }
-  const Index total = points_ * static_cast<Index>(study_.formats.size());
-  std::atomic<Index> done = total - static_cast<Index>(pending.size());
+  }
+  const Index found = total - static_cast<Index>(pending.size());
+  Index done = found;
   if (watch.progress) watch.progress(done, total);
-  const int width = thread_count(threads);
-  const auto audit_unit = [&](Index u) {
-    if (watch.stop.stop_requested()) return;
-    const Unit& unit = pending[static_cast<std::size_t>(u)];
-    store.put(audit(auditors[unit.format], unit.point));
-    const Index now = ++done;
-    if (watch.progress) watch.progress(now, total);
+  auto next = pending.begin();
+  SharedWork work;
+  work.compute = [&](const std::string& task, const Ask&) { return points.compute(task); };
+  work.next = [&]() -> std::optional<std::string> {
+    if (next == pending.end() || watch.stop.stop_requested()) return std::nullopt;
+    return (next++)->bytes();
   };
-  const std::int64_t memory = study_.memory > 0 ? study_.memory : quarter_of_memory();
-  // Where points are too large to be in memory side by side, the threads share each of them.
-  const bool side_by_side = bytes_of_point(graph(), study_) * width <= memory;
-  const Index units = static_cast<Index>(pending.size());
-  on_threads(threads, [&] {
-    if (side_by_side) return parallel_for(units, audit_unit);
-    for (Index u = 0; u < units; ++u) audit_unit(u);
-  });
+  work.keep = [&](const std::string&, const std::string& result) {
+    store.put(point_of_bytes(result));
+    ++done;
+    if (watch.progress) watch.progress(done, total);
+  };
+  on_threads(workers.threads, [&] { share_work(workers.ranks, configuration(), points.workers(), work); });
   store.commit();
   if (done < total) {
     throw InterruptedError(
-        fmt::format("interrupted after {} of {} points; the same command continues", done.load(), total));
+        fmt::format("interrupted after {} of {} points; the same command continues", done, total));
   }
   AuditResults results = store.load();
-  export_results(folder, results, {seconds_since(begin), static_cast<Index>(pending.size()), width});
+  if (workers.share.whole())
+    export_results(folder, results, {seconds_since(begin), done - found, thread_count(workers.threads)});
   return results;
+}
+
+void LoadedStudy::assist(const Workers& workers) const {
+  const Points points(*this);
+  SharedWork work;
+  work.compute = [&](const std::string& task, const Ask&) { return points.compute(task); };
+  on_threads(workers.threads, [&] { share_work(workers.ranks, configuration(), points.workers(), work); });
 }
 
 }  // namespace gradzone

@@ -16,6 +16,7 @@
 #include "gradzone/graph/point.hpp"
 #include "gradzone/io/results.hpp"
 #include "gradzone/study/loaded_model.hpp"
+#include "gradzone/study/workers.hpp"
 #include "gradzone/zones/auditor.hpp"
 
 namespace gradzone {
@@ -49,10 +50,12 @@ class LoadedStudy {
   /// Reads model and data. Throws UsageError or InputError before anything is written.
   explicit LoadedStudy(AuditStudy study);
 
-  /// Audits every point that the store in `folder` does not hold yet, on `threads` threads (0: all), then
-  /// writes the CSV and JSON files and returns the results. Throws InterruptedError if `watch.stop` is
-  /// triggered: finished points are kept.
-  AuditResults run(const std::filesystem::path& folder, int threads, const Watch& watch) const;
+  /// Audits every point of the share that the store in `folder` does not hold yet, then writes the CSV and
+  /// JSON files unless it is but a share. Throws InterruptedError if `watch.stop` is triggered: finished
+  /// points are kept.
+  AuditResults run(const std::filesystem::path& folder, const Workers& workers, const Watch& watch) const;
+  /// What ranks above 0 do meanwhile; theirs is no folder.
+  void assist(const Workers& workers) const;
 
   const AuditStudy& study() const { return study_; }
   const Graph& graph() const { return model_.graph; }
@@ -62,6 +65,7 @@ class LoadedStudy {
   std::string configuration() const;
 
  private:
+  class Points;
   std::vector<Index> images_of(Index point) const;
   /// Of one format: for the points, and for the samples in them if they are asked for.
   struct Auditors {

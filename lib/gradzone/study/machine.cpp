@@ -4,14 +4,28 @@
 #include <tbb/task_arena.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace gradzone {
+namespace {
+
+int processes_here = 1;
+
+}  // namespace
+
+void share_machine(int processes) {
+  processes_here = processes;
+}
 
 std::int64_t quarter_of_memory() {
-  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
+  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4 / processes_here;
 }
 
 int thread_count(int threads) {
-  return threads > 0 ? threads : tbb::this_task_arena::max_concurrency();
+  if (threads > 0) return threads;
+  // Where a launcher has bound processes to cores, they are already the only ones there.
+  const auto part = static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) / processes_here;
+  return std::clamp(part, 1, tbb::this_task_arena::max_concurrency());
 }
 
 void on_threads(int threads, const std::function<void()>& work) {

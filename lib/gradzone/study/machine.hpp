@@ -6,7 +6,10 @@
 
 namespace gradzone {
 
-/// In bytes.
+/// Of so many processes, all of which take their part: called once, before anything else is asked.
+void share_machine(int processes);
+
+/// In bytes, of this process's part.
 std::int64_t quarter_of_memory();
 
 /// How many threads on_threads takes.

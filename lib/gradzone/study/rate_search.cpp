@@ -11,15 +11,13 @@
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/base/random.hpp"
-#include "gradzone/study/machine.hpp"
-#include "gradzone/study/training_session.hpp"
 
 namespace gradzone {
 namespace {
 
 constexpr std::size_t startup_trials = 5;
 
-double best_accuracy(const std::vector<EpochRecord>& epochs) {
+double best_accuracy(std::span<const EpochRecord> epochs) {
   double best = 0;
   for (const EpochRecord& e : epochs) best = std::max(best, e.test_accuracy);
   return best;
@@ -40,12 +38,15 @@ void check(const RateSearch& s) {
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
 }
 
-/// In the tables a trial is the run of that number.
-TrainUnit unit_of(TrainingFormat format, int trial) {
+}  // namespace
+
+TrainUnit trial_unit(TrainingFormat format, int trial) {
   return {format, Form::direct, 0, trial};
 }
 
-}  // namespace
+std::string trial_name(const TrainUnit& unit) {
+  return fmt::format("{}-trial{}", file_part(unit.format), unit.run);
+}
 
 std::string RateSearch::command() const {
   std::vector<std::string> format_names;
@@ -63,7 +64,7 @@ const TrialResult& best_trial(const std::vector<TrialResult>& trials, TrainingFo
   return *best;
 }
 
-bool is_below_median(const std::vector<TrialResult>& completed, const std::vector<EpochRecord>& epochs) {
+bool is_below_median(const std::vector<TrialResult>& completed, std::span<const EpochRecord> epochs) {
   if (completed.size() < startup_trials) return false;
   std::vector<double> others;
   for (const TrialResult& t : completed) others.push_back(t.epochs[epochs.size() - 1].test_accuracy);
@@ -72,7 +73,7 @@ bool is_below_median(const std::vector<TrialResult>& completed, const std::vecto
 
 LoadedRateSearch::LoadedRateSearch(RateSearch search)
     : search_((check(search), std::move(search))), task_(search_.task) {
-  task_.run(unit_of(search_.formats.front(), 0), search_.lowest);  // refuses what no trial can do
+  task_.run(trial_unit(search_.formats.front(), 0), search_.lowest);  // refuses what no trial can do
 }
 
 double LoadedRateSearch::rate(int trial) const {
@@ -90,39 +91,67 @@ std::string LoadedRateSearch::configuration() const {
   return write_json(json);
 }
 
-RateSearchResults LoadedRateSearch::run(const std::filesystem::path& folder, int threads,
-                                        const TrainWatch& watch) const {
-  RateSearchResults results{configuration(), {}};
-  std::vector<TrainUnit> configurations;
-  for (const TrainingFormat format : search_.formats) configurations.push_back(unit_of(format, 0));
-  const int epochs = task_.task.epochs;
-  const auto all = static_cast<std::int64_t>(configurations.size()) * search_.trials;
-  TrainingSession session(
-      folder,
-      {"search-lr.json", results.configuration, configurations, false, all * epochs * task_.train_set.size()},
-      watch);
-  on_threads(threads, [&] {
-    for (const TrainingFormat format : search_.formats) {
-      std::vector<TrialResult> completed;
-      for (int trial = 0; trial < search_.trials; ++trial) {
-        const auto is_hopeless = [&](const std::vector<EpochRecord>& records) {
-          return search_.prune && static_cast<int>(records.size()) < epochs &&
-                 is_below_median(completed, records);
-        };
-        // All trials have the weights and orders of run 0.
-        const auto outcome = session.train({unit_of(format, trial),
-                                            fmt::format("{}-trial{}", file_part(format), trial),
-                                            epochs,
-                                            {},
-                                            is_hopeless},
-                                           task_.graph, task_.run(unit_of(format, 0), rate(trial)));
-        results.trials.push_back({format, trial, rate(trial), outcome.records, outcome.ended_early});
-        if (!outcome.ended_early) completed.push_back(results.trials.back());
-      }
+/// Of a format, as far as the tables go without a gap.
+bool LoadedRateSearch::is_hopeless(const TrainTables& tables, const TrainUnit& unit,
+                                   std::span<const EpochRecord> records) const {
+  const auto is_last = [&](std::span<const EpochRecord> of_trial) {
+    return static_cast<int>(of_trial.size()) >= task_.task.epochs;
+  };
+  if (!search_.prune || is_last(records)) return false;
+  std::vector<TrialResult> completed;
+  for (int trial = 0; trial < unit.run; ++trial) {
+    const std::vector<EpochRecord> before = tables.records(trial_unit(unit.format, trial));
+    const auto ends_after = [&](std::size_t epochs) {
+      const auto first = std::span(before).first(epochs);
+      return !is_last(first) && is_below_median(completed, first);
+    };
+    bool pruned = false;
+    for (std::size_t n = 1; n <= before.size() && !pruned; ++n) pruned = ends_after(n);
+    if (pruned) continue;
+    if (!is_last(before)) return false;
+    completed.push_back({unit.format, trial, rate(trial), before, false});
+  }
+  return is_below_median(completed, records);
+}
+
+TrainingSession::Plan LoadedRateSearch::plan() const {
+  TrainingSession::Plan out{
+      rate_search_configuration_file, configuration(), {}, false, {}, task_.train_set.size(), {}};
+  for (const TrainingFormat format : search_.formats) {
+    out.configurations.push_back(trial_unit(format, 0));
+    for (int trial = 0; trial < search_.trials; ++trial) {
+      // All trials have the weights and orders of run 0.
+      const auto begin = [this, format, trial] { return task_.run(trial_unit(format, 0), rate(trial)); };
+      out.units.push_back(
+          {trial_unit(format, trial), trial_name(trial_unit(format, trial)), task_.task.epochs, begin, {}});
     }
-  });
+  }
+  out.ends_early = [this](const TrainTables& tables, const TrainUnit& unit,
+                          std::span<const EpochRecord> records) {
+    return is_hopeless(tables, unit, records);
+  };
+  return out;
+}
+
+RateSearchResults LoadedRateSearch::run(const std::filesystem::path& folder, const Workers& workers,
+                                        const TrainWatch& watch) const {
+  const TrainingSession::Plan plan = this->plan();
+  RateSearchResults results{plan.configuration, {}};
+  TrainingSession session(folder, plan, task_.graph, watch);
+  const std::vector<UnitOutcome> outcomes = session.train(workers);
+  if (!workers.share.whole()) return results;
+  for (std::size_t u = 0; u < outcomes.size(); ++u) {
+    const TrainUnit& unit = plan.units[u].unit;
+    results.trials.push_back(
+        {unit.format, unit.run, rate(unit.run), outcomes[u].records, outcomes[u].ended_early});
+  }
   write_file_atomically(folder / rate_search_file_name, rate_search_json(results));
   return results;
+}
+
+void LoadedRateSearch::assist(const std::filesystem::path& folder, const Workers& workers,
+                              const std::stop_token& stop) const {
+  TrainingSession::assist(folder, plan(), task_.graph, workers, stop);
 }
 
 std::string rate_search_json(const RateSearchResults& results) {

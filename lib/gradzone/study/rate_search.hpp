@@ -3,15 +3,23 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "gradzone/study/saved_run.hpp"
+#include "gradzone/study/training_session.hpp"
 #include "gradzone/study/training_task.hpp"
 
 namespace gradzone {
 
+/// A search's folder has its configuration there, and in the end its result.
+inline constexpr const char* rate_search_configuration_file = "search-lr.json";
 inline constexpr const char* rate_search_file_name = "search.json";
+
+/// In the tables a trial is the run of that number.
+TrainUnit trial_unit(TrainingFormat format, int trial);
+/// "fp16-trial3": of its checkpoint.
+std::string trial_name(const TrainUnit& unit);
 
 struct RateSearch {
   TrainingTask task;                                    ///< its epochs are those of a trial
@@ -44,7 +52,7 @@ const TrialResult& best_trial(const std::vector<TrialResult>& trials, TrainingFo
 /// Optuna's MedianPruner with its defaults: a trial ends after an epoch if at least five trials before it
 /// were completed and its best test accuracy so far is below the median of what those had after the same
 /// epoch.
-bool is_below_median(const std::vector<TrialResult>& completed, const std::vector<EpochRecord>& epochs);
+bool is_below_median(const std::vector<TrialResult>& completed, std::span<const EpochRecord> epochs);
 
 class LoadedRateSearch {
  public:
@@ -58,13 +66,24 @@ class LoadedRateSearch {
   /// Runs the trials that `folder` does not hold yet, then writes search.json; trace.csv (where a trial is a
   /// run) and a checkpoint per trial are there meanwhile and after. The same bytes for every history. Errors
   /// as LoadedTraining::run.
-  RateSearchResults run(const std::filesystem::path& folder, int threads, const TrainWatch& watch) const;
+  /// Of a share there are checkpoints and tables alone, and no trial is pruned that others would judge. Ranks
+  /// train trials before those in front of them are known; what they trained too far is trained again in the
+  /// end.
+  RateSearchResults run(const std::filesystem::path& folder, const Workers& workers,
+                        const TrainWatch& watch) const;
+  /// What ranks above 0 do meanwhile, in the same folder.
+  void assist(const std::filesystem::path& folder, const Workers& workers, const std::stop_token& stop) const;
 
   std::string configuration() const;
 
   const LoadedTask& task() const { return task_; }
 
  private:
+  TrainingSession::Plan plan() const;
+  /// Whether a trial is pruned after these epochs; false where trials before it are not known far enough.
+  bool is_hopeless(const TrainTables& tables, const TrainUnit& unit,
+                   std::span<const EpochRecord> records) const;
+
   RateSearch search_;
   LoadedTask task_;
 };

@@ -10,7 +10,6 @@
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
 #include "gradzone/study/learning_rate.hpp"
-#include "gradzone/study/machine.hpp"
 #include "gradzone/study/training_session.hpp"
 
 namespace gradzone {
@@ -83,33 +82,41 @@ std::string LoadedTraining::configuration() const {
   return write_json(json);
 }
 
-TrainResults LoadedTraining::run(const std::filesystem::path& folder, int threads,
+TrainingSession::Plan LoadedTraining::plan() const {
+  TrainingSession::Plan out{
+      training_file, configuration(), {}, study_.zones.every > 0, {}, task_.train_set.size(), {}};
+  for (const TrainUnit& unit : units()) {
+    if (unit.run == 0) out.configurations.push_back(unit);
+    UnitTraining& training = out.units.emplace_back(UnitTraining{unit, unit.name(), epochs(), {}, {}});
+    training.begin = [this, unit] { return task_.run(unit, rates_.at(unit.format)); };
+    if (!out.with_zones) continue;
+    training.zone_of_next = [this, unit](TrainingRun& run) -> std::optional<ZoneRow> {
+      if (run.all_steps() % study_.zones.every != 0) return std::nullopt;
+      return audit_next_step(task_.graph, study_.zones, study_.task.seed, unit, run);
+    };
+  }
+  return out;
+}
+
+TrainResults LoadedTraining::run(const std::filesystem::path& folder, const Workers& workers,
                                  const TrainWatch& watch) const {
-  TrainResults results{configuration(), {}};
-  const std::vector<TrainUnit> all = units();
-  std::vector<TrainUnit> configurations = all;
-  std::erase_if(configurations, [](const TrainUnit& unit) { return unit.run > 0; });
-  TrainingSession session(folder,
-                          {"training.json", results.configuration, configurations, study_.zones.every > 0,
-                           static_cast<std::int64_t>(all.size()) * epochs() * task_.train_set.size()},
-                          watch);
-  on_threads(threads, [&] {
-    for (const TrainUnit& unit : all) {
-      RunHooks hooks;
-      if (study_.zones.every > 0) {
-        hooks.before_save = [&] { session.tables().write_zones(); };
-        hooks.before_step = [&](TrainingRun& run) {
-          if (run.all_steps() % study_.zones.every != 0) return;
-          session.tables().add(audit_next_step(task_.graph, study_.zones, study_.task.seed, unit, run));
-        };
-      }
-      const auto outcome = session.train({unit, unit.name(), epochs(), hooks, {}}, task_.graph,
-                                         task_.run(unit, rates_.at(unit.format)));
-      results.units.push_back({unit, outcome.records.back(), outcome.non_finite});
-    }
-  });
-  write_file_atomically(folder / "summary.json", train_summary_json(results));
+  const TrainingSession::Plan plan = this->plan();
+  TrainResults results{plan.configuration, {}};
+  TrainingSession session(folder, plan, task_.graph, watch);
+  const std::vector<UnitOutcome> outcomes = session.train(workers);
+  auto outcome = outcomes.begin();
+  for (std::size_t u = 0; u < plan.units.size(); ++u) {
+    if (!workers.share.has(static_cast<Index>(u))) continue;
+    results.units.push_back({plan.units[u].unit, outcome->records.back(), outcome->non_finite});
+    ++outcome;
+  }
+  if (workers.share.whole()) write_file_atomically(folder / "summary.json", train_summary_json(results));
   return results;
+}
+
+void LoadedTraining::assist(const std::filesystem::path& folder, const Workers& workers,
+                            const std::stop_token& stop) const {
+  TrainingSession::assist(folder, plan(), task_.graph, workers, stop);
 }
 
 std::vector<ConfigurationResult> by_configuration(const std::vector<UnitResult>& units) {

@@ -11,11 +11,15 @@
 
 #include "gradzone/study/saved_run.hpp"
 #include "gradzone/study/training_curves.hpp"
+#include "gradzone/study/training_session.hpp"
 #include "gradzone/study/training_task.hpp"
 #include "gradzone/study/training_trace.hpp"
 #include "gradzone/study/zone_log.hpp"
 
 namespace gradzone {
+
+/// A training's folder has its configuration there.
+inline constexpr const char* training_file = "training.json";
 
 struct TrainStudy {
   TrainingTask task;
@@ -63,12 +67,15 @@ class LoadedTraining {
   /// Reads data and rates. Throws UsageError or InputError before anything is written.
   explicit LoadedTraining(TrainStudy study);
 
-  /// Trains what `folder` does not hold yet, one unit after the other on `threads` threads (0: all). Writes
-  /// there training.json (the configuration), a checkpoint per unit, trace.csv, times.csv, zones.csv if zones
-  /// are asked for, and summary.json; all but times.csv are the same bytes for every history. Throws
-  /// UsageError if the folder holds a training with other options or another process works there,
-  /// InterruptedError if a stop is requested or the disk is full: the same call then continues.
-  TrainResults run(const std::filesystem::path& folder, int threads, const TrainWatch& watch) const;
+  /// Trains what `folder` does not hold yet of the share, one unit after the other on each rank. Writes there
+  /// training.json (the configuration), a checkpoint per unit, trace.csv, times.csv, zones.csv if zones are
+  /// asked for, and summary.json unless it is but a share; all but times.csv are the same bytes for every
+  /// history. Throws UsageError if the folder holds a training with other options or another process works
+  /// there, InterruptedError if a stop is requested or the disk is full: the same call then continues.
+  TrainResults run(const std::filesystem::path& folder, const Workers& workers,
+                   const TrainWatch& watch) const;
+  /// What ranks above 0 do meanwhile, in the same folder.
+  void assist(const std::filesystem::path& folder, const Workers& workers, const std::stop_token& stop) const;
 
   const LoadedTask& task() const { return task_; }
   /// In the order of the tables: by configuration, then by run.
@@ -78,6 +85,7 @@ class LoadedTraining {
   std::string configuration() const;
 
  private:
+  TrainingSession::Plan plan() const;
   int epochs() const { return study_.stop_after > 0 ? study_.stop_after : study_.task.epochs; }
 
   TrainStudy study_;

@@ -74,6 +74,25 @@ void TrainTables::add(ZoneRow row) {
   zones_[at] = std::move(row);
 }
 
+std::vector<TrainUnit> TrainTables::units() const {
+  std::vector<TrainUnit> out;
+  for (const auto& [at, row] : trace_) {
+    if (out.empty() || !(out.back() == row.unit)) out.push_back(row.unit);
+  }
+  return out;
+}
+
+void TrainTables::take(const TrainUnit& unit, const TrainTables& others) {
+  const Key begin = key(unit, 0), end = key(unit, std::numeric_limits<Index>::max());
+  const auto move_rows = [&](auto& own, const auto& other) {
+    own.erase(own.lower_bound(begin), own.upper_bound(end));
+    own.insert(other.lower_bound(begin), other.upper_bound(end));
+  };
+  move_rows(trace_, others.trace_);
+  move_rows(times_, others.times_);
+  move_rows(zones_, others.zones_);
+}
+
 std::vector<EpochRecord> TrainTables::records(const TrainUnit& unit) const {
   std::vector<EpochRecord> out;
   const auto end = trace_.upper_bound(key(unit, std::numeric_limits<Index>::max()));

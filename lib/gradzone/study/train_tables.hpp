@@ -24,6 +24,10 @@ class TrainTables {
   /// `seconds` for the last `images` images of the epoch (all of them, unless it was interrupted).
   void add(const TrainUnit& unit, const EpochRecord& record, double seconds, Index images);
   void add(ZoneRow row);
+  /// Every unit that has an epoch, in the order of the rows.
+  std::vector<TrainUnit> units() const;
+  /// Takes over all that others have of a unit, in place of what is here.
+  void take(const TrainUnit& unit, const TrainTables& others);
   /// Of all epochs so far.
   std::vector<EpochRecord> records(const TrainUnit& unit) const;
 

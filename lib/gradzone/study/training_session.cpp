@@ -2,20 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
-#include <span>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/cluster/bytes.hpp"
 #include "gradzone/data/sha256.hpp"
 #include "gradzone/io/json.hpp"
+#include "gradzone/study/asked_log.hpp"
 #include "gradzone/study/continuation.hpp"
+#include "gradzone/study/machine.hpp"
 
 namespace gradzone {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 std::filesystem::path created(const std::filesystem::path& folder) {
   create_writable_folder(folder);
@@ -29,70 +27,126 @@ std::string hash_of(const std::string& configuration) {
   return sha256_hex(std::as_bytes(std::span(text)));
 }
 
+/// What every rank does with a unit: its result is in the checkpoint and in rank 0's tables.
+std::optional<std::string> train_asking(const std::string& task, const Ask& ask,
+                                        const std::filesystem::path& folder,
+                                        const TrainingSession::Plan& plan, const Graph& graph,
+                                        const std::string& identity, const std::stop_token& stop) {
+  const auto unit = ByteReader(task).get<std::size_t>();
+  std::stop_source stops;
+  const std::stop_callback also(stop, [&] { stops.request_stop(); });
+  AskedLog log(ask, unit, stops);
+  try {
+    train_unit(plan.units[unit], graph, folder, identity, log, stops.get_token());
+  } catch (const InterruptedError&) {
+    if (!stops.stop_requested()) throw;
+    return std::nullopt;
+  }
+  return std::string();
+}
+
 }  // namespace
 
-TrainingSession::TrainingSession(const std::filesystem::path& folder, const Plan& plan,
+/// Of one unit, in the session's tables.
+class TrainingSession::Log final : public UnitLog {
+ public:
+  Log(TrainingSession& session, const TrainUnit& unit) : session_(session), unit_(unit) {}
+
+  std::vector<EpochRecord> begin(int epochs, Index steps) override {
+    tables().rewind(unit_, epochs, steps);
+    return tables().records(unit_);
+  }
+  bool ends_early(std::span<const EpochRecord> records) override {
+    const auto& rule = session_.plan_.ends_early;
+    return rule && rule(tables(), unit_, records);
+  }
+  void add(ZoneRow row) override { tables().add(std::move(row)); }
+  void write_zones() override { tables().write_zones(); }
+  void add(const EpochRecord& record, double seconds, Index images) override {
+    tables().add(unit_, record, seconds, images);
+    tables().write();
+  }
+  void report(const TrainProgress& progress) override { session_.report(progress); }
+
+ private:
+  TrainTables& tables() { return session_.tables_; }
+
+  TrainingSession& session_;
+  TrainUnit unit_;
+};
+
+TrainingSession::TrainingSession(const std::filesystem::path& folder, const Plan& plan, const Graph& graph,
                                  const TrainWatch& watch)
     : folder_(created(folder)),
       lock_(folder),
+      plan_(plan),
+      graph_(graph),
       identity_(hash_of(plan.configuration)),
       tables_(folder, plan.configurations, plan.with_zones,
               continues_study(folder / plan.file, plan.configuration)),
-      watch_(watch),
-      total_(plan.images) {}
+      watch_(watch) {}
 
-std::int64_t TrainingSession::images_of(const Unit& unit, const TrainingRun& run) {
-  return std::min(run.epochs(), unit.epochs) * run.images() + run.score().images;
-}
-
-void TrainingSession::report(const Unit& unit, const TrainingRun& run,
-                             const std::vector<EpochRecord>& records) const {
+void TrainingSession::report(TrainProgress progress) {
+  const auto [unit, is_new] = seen_.try_emplace(progress.unit, progress.images);
+  if (is_new) found_ += progress.images;
+  unit->second = progress.images;
   if (!watch_.progress) return;
-  const Score& score = run.score();
-  const std::int64_t seen = images_before_ + images_of(unit, run);
-  const bool between = score.images == 0;  // epochs: the last one's numbers are still of interest
-  TrainProgress progress{
-      unit.name, run.epochs() + (between && !records.empty() ? 0 : 1), unit.epochs, 0, 0, seen, total_,
-      found_};
-  if (!between) {
-    progress.loss = score.mean_loss();
-    progress.accuracy = score.accuracy();
-  } else if (!records.empty()) {
-    progress.loss = records.back().train_loss;
-    progress.accuracy = records.back().train_accuracy;
-  }
+  progress.images = 0;
+  for (const auto& [name, images] : seen_) progress.images += images;
+  progress.total = static_cast<std::int64_t>(plan_.units.size()) * plan_.units.front().epochs * plan_.images;
+  progress.found = found_;
   watch_.progress(progress);
 }
 
-TrainingSession::Outcome TrainingSession::train(const Unit& unit, const Graph& graph, TrainingRun fresh) {
-  SavedRun saved(folder_ / (unit.name + ".safetensors"), graph, unit.unit.format.kept, std::move(fresh),
-                 {{"study", identity_}, {"unit", unit.name}});
-  const TrainingRun& run = saved.run();
-  found_ += images_of(unit, run);
-  tables_.rewind(unit.unit, run.epochs(), run.all_steps());
-  Outcome out{tables_.records(unit.unit), {}, false};
-  const auto ends = [&] {
-    out.ended_early = unit.ends_early && !out.records.empty() && unit.ends_early(out.records);
-    return out.ended_early || run.epochs() >= unit.epochs;
+/// Every unit that is not finished, on some rank.
+void TrainingSession::share(const Workers& workers) {
+  std::vector<Log> logs;
+  for (const UnitTraining& unit : plan_.units) logs.emplace_back(*this, unit.unit);
+  std::size_t next = 0;
+  SharedWork work;
+  work.compute = [&](const std::string& task, const Ask& ask) {
+    return train_asking(task, ask, folder_, plan_, graph_, identity_, watch_.stop);
   };
-  const auto after_step = [&](const TrainingRun& now) {
-    if (now.score().images > 0) report(unit, now, out.records);
+  work.next = [&]() -> std::optional<std::string> {
+    while (next < logs.size() && !workers.share.has(static_cast<Index>(next))) ++next;
+    if (next == logs.size() || watch_.stop.stop_requested()) return std::nullopt;
+    return ByteWriter().put(next++).take();
   };
-  report(unit, run, out.records);
-  while (!ends()) {
-    const auto begin = Clock::now();
-    const Index seen_before = run.score().images;
-    const EpochRecord record = saved.epoch(unit.hooks, after_step, watch_.stop);
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    tables_.add(unit.unit, record, seconds, run.images() - seen_before);
-    tables_.write();
-    saved.save(unit.hooks);
-    out.records.push_back(record);
-    report(unit, run, out.records);
-  }
-  images_before_ += unit.epochs * run.images();
-  out.non_finite = run.non_finite();
+  work.keep = [](const std::string&, const std::string&) {};
+  work.answer = [&](const std::string& question) {
+    return answer_log(
+        question, [&](std::size_t unit) -> UnitLog& { return logs[unit]; }, watch_.stop.stop_requested());
+  };
+  share_work(workers.ranks, plan_.configuration, 1, work);
+  if (watch_.stop.stop_requested()) throw InterruptedError("interrupted; the same command continues");
+}
+
+std::vector<UnitOutcome> TrainingSession::train(const Workers& workers) {
+  std::vector<UnitOutcome> out;
+  on_threads(workers.threads, [&] {
+    if (workers.ranks.size() > 1) share(workers);
+    for (std::size_t u = 0; u < plan_.units.size(); ++u) {
+      if (!workers.share.has(static_cast<Index>(u))) continue;
+      Log log(*this, plan_.units[u].unit);
+      out.push_back(train_unit(plan_.units[u], graph_, folder_, identity_, log, watch_.stop));
+      seen_[plan_.units[u].name] = plan_.units[u].epochs * plan_.images;  // also where it ended early
+    }
+  });
   return out;
+}
+
+void TrainingSession::assist(const std::filesystem::path& folder, const Plan& plan, const Graph& graph,
+                             const Workers& workers, const std::stop_token& stop) {
+  const std::string identity = hash_of(plan.configuration);
+  SharedWork work;
+  work.compute = [&](const std::string& task, const Ask& ask) {
+    if (!std::filesystem::exists(folder / plan.file))
+      throw InputError(
+          fmt::format("{}: not there on rank {}: the folder of a training lies where all ranks see it",
+                      (folder / plan.file).string(), workers.ranks.rank()));
+    return train_asking(task, ask, folder, plan, graph, identity, stop);
+  };
+  on_threads(workers.threads, [&] { share_work(workers.ranks, plan.configuration, 1, work); });
 }
 
 }  // namespace gradzone

@@ -3,13 +3,16 @@
 
 #include <filesystem>
 #include <functional>
-#include <optional>
+#include <map>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "gradzone/base/file.hpp"
-#include "gradzone/study/saved_run.hpp"
 #include "gradzone/study/train_tables.hpp"
+#include "gradzone/study/unit_training.hpp"
+#include "gradzone/study/workers.hpp"
 
 namespace gradzone {
 
@@ -20,45 +23,40 @@ class TrainingSession {
     std::string configuration;              ///< JSON: an object
     std::vector<TrainUnit> configurations;  ///< in the order of the tables, each as its run 0
     bool with_zones = false;
-    std::int64_t images = 0;  ///< to train on, of all units and epochs together
+    std::vector<UnitTraining> units;
+    Index images = 0;  ///< of an epoch
+    /// Whether a unit ends early; false where that is not known yet. May be empty.
+    std::function<bool(const TrainTables&, const TrainUnit&, std::span<const EpochRecord>)> ends_early;
   };
   /// Creates the folder where it is missing and writes the configuration, or reads the tables of what it
   /// continues. Throws UsageError with the differences if the folder holds another configuration (`command`
   /// does not count) or another process works there; InputError for files that are not what they should be.
-  TrainingSession(const std::filesystem::path& folder, const Plan& plan, const TrainWatch& watch);
+  /// The arguments must outlive it.
+  TrainingSession(const std::filesystem::path& folder, const Plan& plan, const Graph& graph,
+                  const TrainWatch& watch);
 
-  /// Continues a unit until it has `epochs` epochs or, after any of them, `ends_early` says so of its
-  /// records. After each epoch the tables are written, then the checkpoint "NAME.safetensors": killed in
-  /// between, the epoch is computed again to the same row. Returns all records; throws InterruptedError if a
-  /// stop is requested.
-  struct Unit {
-    TrainUnit unit;
-    std::string name;
-    int epochs = 0;
-    RunHooks hooks;
-    std::function<bool(const std::vector<EpochRecord>&)> ends_early;  ///< may be empty
-  };
-  struct Outcome {
-    std::vector<EpochRecord> records;
-    std::optional<NonFinite> non_finite;
-    bool ended_early = false;
-  };
-  Outcome train(const Unit& unit, const Graph& graph, TrainingRun run);
+  /// Trains the share's units to their end, one after the other on each rank, and returns them in their
+  /// order. Throws InterruptedError if a stop is requested.
+  std::vector<UnitOutcome> train(const Workers& workers);
 
-  TrainTables& tables() { return tables_; }
-  const std::filesystem::path& folder() const { return folder_; }
+  /// What ranks above 0 do meanwhile, in the same folder.
+  static void assist(const std::filesystem::path& folder, const Plan& plan, const Graph& graph,
+                     const Workers& workers, const std::stop_token& stop);
 
  private:
-  static std::int64_t images_of(const Unit& unit, const TrainingRun& run);
-  void report(const Unit& unit, const TrainingRun& run, const std::vector<EpochRecord>& records) const;
+  class Log;
+  void share(const Workers& workers);
+  void report(TrainProgress progress);
 
   std::filesystem::path folder_;
   FolderLock lock_;
+  const Plan& plan_;
+  const Graph& graph_;
   std::string identity_;  ///< hash of the configuration, which the checkpoints carry
   TrainTables tables_;
   const TrainWatch& watch_;
-  std::int64_t images_before_ = 0, found_ = 0, total_;  ///< images of units that are done; of
-                                                        ///< earlier commands; of all
+  std::map<std::string, std::int64_t> seen_;  ///< images by unit
+  std::int64_t found_ = 0;                    ///< of earlier commands
 };
 
 }  // namespace gradzone

@@ -5,14 +5,15 @@
 #include <tbb/task_arena.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/file.hpp"
-#include "gradzone/base/parallel.hpp"
+#include "gradzone/cluster/bytes.hpp"
+#include "gradzone/cluster/shared_work.hpp"
 #include "gradzone/io/json.hpp"
 #include "gradzone/nets/nets.hpp"
 #include "gradzone/study/audit_study.hpp"
@@ -122,71 +123,134 @@ bool LoadedVolume::side_by_side(int width) const {
   return bytes <= small_pass && bytes * width <= static_cast<double>(quarter_of_memory());
 }
 
-/// The work of one command: formats one after the other, their passes beside one another.
-class LoadedVolume::Runner {
+namespace {
+
+std::string encoded(const VolumeUnit& unit) {
+  return ByteWriter()
+      .put(volume_csv({unit.row}))
+      .put(volume_points_csv(unit.points))
+      .put(unit.seconds)
+      .take();
+}
+
+VolumeUnit decoded_unit(ByteReader& in) {
+  const std::string where = "a rank's result";
+  VolumeUnit unit;
+  unit.row = read_volume_csv(in.get<std::string>(), where).at(0);
+  unit.points = read_volume_points_csv(in.get<std::string>(), where);
+  in.get(unit.seconds);
+  return unit;
+}
+
+/// One pass.
+struct Task {
+  std::size_t format = 0;
+  Index init = 0;
+
+  std::string bytes() const { return ByteWriter().put(format).put(init).take(); }
+  static Task read(ByteReader& in) {
+    Task out;
+    in.get(out.format);
+    in.get(out.init);
+    return out;
+  }
+};
+
+}  // namespace
+
+/// What every rank does: passes, on its own or beside one another.
+class LoadedVolume::Passes {
  public:
-  Runner(const LoadedVolume& volume, VolumeTables& tables, const VolumeWatch& watch)
-      : volume_(volume), study_(volume.study_), tables_(tables), watch_(watch) {
-    total_ = static_cast<Index>(study_.formats.size()) * study_.inits * volume.batches_;
-    for (const VolumeRow& row : tables_.rows()) {
-      looked_at_ += row.batches;
-      total_ -= volume.batches_ - row.batches;
-    }
+  Passes(const LoadedVolume& volume, std::stop_token stop) : volume_(volume), stop_(std::move(stop)) {}
+
+  /// How many at a time.
+  int workers() const {
+    const int width = tbb::this_task_arena::max_concurrency();
+    return volume_.side_by_side(width) ? width : 1;
   }
 
-  /// Throws InterruptedError if it had to stop.
-  void run(std::size_t format) {
-    format_ = format;
-    finished_ = tables_.count_from(format, 0);
-    limit_ = limit();
-    if (const Index missing = first_missing(); missing < limit_) {
-      next_ = missing;
-      const int width = tbb::this_task_arena::max_concurrency();
-      const auto pass =
-          make_volume_pass(volume_.graph_, volume_.data_, study_.formats[format], volume_.pass_options());
-      if (volume_.side_by_side(width)) {
-        parallel_for(width, [&](Index) { work(*pass); });
-      } else {
-        work(*pass);
-      }
-    }
-    const bool complete = first_missing() >= limit_;
-    if (complete) tables_.cut(format, limit_);
-    tables_.write();
-    if (!complete)
-      throw InterruptedError(
-          fmt::format("interrupted after {} of {} initialisations of {}; the same command "
-                      "continues",
-                      finished_, limit_.load(), full_name(study_.formats[format])));
-    total_ -= (study_.inits - limit_) * volume_.batches_;
+  /// The mini-batches that rank 0 has not been told of yet, and the unit.
+  std::optional<std::string> compute(const std::string& task, const Ask& ask) {
+    ByteReader in(task);
+    const Task at = Task::read(in);
+    Index untold = 0;
+    auto told = Clock::now();
+    const auto go_on = [&] {
+      ++untold;
+      if (stop_.stop_requested()) return false;
+      if (Clock::now() - told < std::chrono::milliseconds(100)) return true;
+      const std::string answer = ask(at.bytes() + ByteWriter().put(std::exchange(untold, 0)).take());
+      told = Clock::now();
+      return ByteReader(answer).get<bool>();
+    };
+    const auto unit = of_format(at.format)->run(at.init, go_on);
+    if (!unit) return std::nullopt;
+    return ByteWriter().put(untold).take() + encoded(*unit);
   }
 
  private:
-  /// Initialisations are taken in their order, so that few are in vain where the interval ends the study.
-  void work(const VolumePass& pass) {
-    for (Index init = next_++; init < limit_; init = next_++) {
-      if (watch_.stop.stop_requested()) return;
-      if (contains(init)) continue;
-      std::optional<VolumeUnit> unit = pass.run(init, [&] {
-        ++looked_at_;
-        report();
-        return !watch_.stop.stop_requested() && init < limit_;
-      });
-      if (unit) keep(std::move(*unit));
+  /// The passes of a format; those of an earlier one end with their last pass.
+  std::shared_ptr<const VolumePass> of_format(std::size_t format) {
+    const std::lock_guard lock(mutex_);
+    if (!current_ || format != format_) {
+      current_ = make_volume_pass(volume_.graph_, volume_.data_, volume_.study_.formats[format],
+                                  volume_.pass_options());
+      format_ = format;
     }
+    return current_;
   }
 
-  bool contains(Index init) {
-    const std::lock_guard lock(mutex_);
-    return tables_.contains(format_, init);
+  const LoadedVolume& volume_;
+  std::stop_token stop_;
+  std::mutex mutex_;
+  std::size_t format_ = 0;
+  std::shared_ptr<const VolumePass> current_;
+};
+
+/// What rank 0 does beside: it hands out passes, format after format, and keeps what they found.
+class LoadedVolume::Keeper {
+ public:
+  Keeper(const LoadedVolume& volume, VolumeTables& tables, Share share, const VolumeWatch& watch)
+      : volume_(volume), study_(volume.study_), tables_(tables), share_(share), watch_(watch) {
+    total_ = static_cast<Index>(study_.formats.size()) * study_.inits * volume.batches_;
+    for (const VolumeRow& row : tables_.rows()) {
+      looked_at_ += row.batches;
+      total_ -= volume_.batches_ - row.batches;
+    }
+    limits_.assign(study_.formats.size(), study_.inits);
+    for (std::size_t f = 0; f < limits_.size(); ++f) update_limit(f);
   }
 
-  void keep(VolumeUnit unit) {
-    const std::lock_guard lock(mutex_);
+  /// Initialisations are taken in their order, so that few are in vain where the interval ends the study.
+  std::optional<std::string> next() {
+    for (; next_.format < study_.formats.size(); next_ = {next_.format + 1, 0}) {
+      while (next_.init < limits_[next_.format]) {
+        if (watch_.stop.stop_requested()) return std::nullopt;
+        const Task task{next_.format, next_.init++};
+        if (share_.has(task.init) && !tables_.contains(task.format, task.init)) return task.bytes();
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// So many more mini-batches were looked at: whether to go on.
+  std::string told(const std::string& question) {
+    ByteReader in(question);
+    const Task task = Task::read(in);
+    looked_at_ += in.get<Index>();
+    report(task.format);
+    return ByteWriter().put(!watch_.stop.stop_requested() && task.init < limits_[task.format]).take();
+  }
+
+  void keep(const std::string& task_bytes, const std::string& result) {
+    ByteReader task_in(task_bytes), in(result);
+    const std::size_t format = Task::read(task_in).format;
+    looked_at_ += in.get<Index>();
+    VolumeUnit unit = decoded_unit(in);
     total_ -= volume_.batches_ - unit.row.batches;
-    tables_.add(format_, std::move(unit));
-    ++finished_;
-    limit_ = limit();
+    tables_.add(format, std::move(unit));
+    update_limit(format);
+    report(format);
     // Tables grow: where passes are quicker than twenty times their writing, not each of them is worth it.
     const auto begin = Clock::now();
     if (begin < next_write_) return;
@@ -195,38 +259,52 @@ class LoadedVolume::Runner {
     next_write_ = end + 20 * (end - begin);
   }
 
+  /// Throws InterruptedError if passes are missing.
+  void finish() {
+    for (std::size_t f = 0; f < limits_.size(); ++f)
+      if (share_.whole() && is_complete(f)) tables_.cut(f, limits_[f]);
+    tables_.write();
+    for (std::size_t f = 0; f < limits_.size(); ++f) {
+      if (is_complete(f)) continue;
+      throw InterruptedError(
+          fmt::format("interrupted after {} of {} initialisations of {}; the same command continues",
+                      tables_.count_from(f, 0), limits_[f], full_name(study_.formats[f])));
+    }
+  }
+
+ private:
   /// How many initialisations of the format are looked at, as far as it is known.
-  Index limit() const {
-    const std::optional<Index> settled =
-        study_.ci_width > 0 ? settled_after(tables_.hits(format_), study_.ci_width) : std::nullopt;
-    return std::min(study_.inits, settled.value_or(study_.inits));
+  void update_limit(std::size_t format) {
+    if (study_.ci_width == 0) return;
+    const Index settled = settled_after(tables_.hits(format), study_.ci_width).value_or(study_.inits);
+    total_ -= std::max<Index>(limits_[format] - settled, 0) * volume_.batches_;
+    limits_[format] = std::min(limits_[format], settled);
   }
 
-  Index first_missing() const {
+  bool is_complete(std::size_t format) const {
     Index init = 0;
-    while (tables_.contains(format_, init)) ++init;
-    return init;
+    while (init < limits_[format] && (!share_.has(init) || tables_.contains(format, init))) ++init;
+    return init == limits_[format];
   }
 
-  void report() const {
+  void report(std::size_t format) const {
     if (!watch_.progress) return;
-    watch_.progress({full_name(study_.formats[format_]), finished_, limit_, looked_at_, total_});
+    watch_.progress({full_name(study_.formats[format]), tables_.count_from(format, 0), limits_[format],
+                     looked_at_, total_});
   }
 
   const LoadedVolume& volume_;
   const VolumeStudy& study_;
   VolumeTables& tables_;
+  Share share_;
   const VolumeWatch& watch_;
-  std::size_t format_ = 0;
-  std::mutex mutex_;  ///< of tables_ and next_write_ while passes run
+  Task next_;
+  std::vector<Index> limits_;  ///< of each format
   Clock::time_point next_write_{};
-  std::atomic<Index> next_ = 0, limit_ = 0, finished_ = 0;
-  std::atomic<std::int64_t> looked_at_ = 0, total_ = 0;
+  std::int64_t looked_at_ = 0, total_ = 0;
 };
 
 namespace {
-
-constexpr const char* configuration_file = "volume.json";
 
 /// Tables of the same names are not overwritten.
 void refuse_others(const std::filesystem::path& folder) {
@@ -250,26 +328,40 @@ void refuse_fewer(const VolumeStudy& study, const VolumeTables& tables) {
 }  // namespace
 
 bool is_volume(const std::filesystem::path& folder) {
-  return std::filesystem::exists(folder / configuration_file);
+  return std::filesystem::exists(folder / volume_file);
 }
 
-VolumeResults LoadedVolume::run(const std::filesystem::path& folder, int threads,
+VolumeResults LoadedVolume::run(const std::filesystem::path& folder, const Workers& workers,
                                 const VolumeWatch& watch) const {
   VolumeResults results{configuration(), study_.command(), study_.inits, study_.hit, {}, {}};
   create_writable_folder(folder);
   const FolderLock lock(folder);
   refuse_others(folder);
-  VolumeTables tables(folder, study_.formats,
-                      continues_study(folder / configuration_file, results.configuration));
+  VolumeTables tables(folder, study_.formats, continues_study(folder / volume_file, results.configuration));
   refuse_fewer(study_, tables);
-  Runner runner(*this, tables, watch);
-  on_threads(threads, [&] {
-    for (std::size_t f = 0; f < study_.formats.size(); ++f) runner.run(f);
+  Keeper keeper(*this, tables, workers.share, watch);
+  on_threads(workers.threads, [&] {
+    Passes passes(*this, watch.stop);
+    share_work(workers.ranks, results.configuration, passes.workers(),
+               {[&](const std::string& task, const Ask& ask) { return passes.compute(task, ask); },
+                [&] { return keeper.next(); },
+                [&](const std::string& task, const std::string& result) { keeper.keep(task, result); },
+                [&](const std::string& question) { return keeper.told(question); }});
   });
+  keeper.finish();
   results.rows = tables.rows();
   results.points = tables.points();
-  write_file_atomically(folder / "summary.json", volume_summary_json(results));
+  if (workers.share.whole()) write_file_atomically(folder / "summary.json", volume_summary_json(results));
   return results;
+}
+
+void LoadedVolume::assist(const Workers& workers, std::stop_token stop) const {
+  on_threads(workers.threads, [&] {
+    Passes passes(*this, stop);
+    share_work(
+        workers.ranks, configuration(), passes.workers(),
+        {[&](const std::string& task, const Ask& ask) { return passes.compute(task, ask); }, {}, {}, {}});
+  });
 }
 
 }  // namespace gradzone

@@ -17,8 +17,12 @@
 #include "gradzone/study/volume_options.hpp"
 #include "gradzone/study/volume_pass.hpp"
 #include "gradzone/study/volume_tables.hpp"
+#include "gradzone/study/workers.hpp"
 
 namespace gradzone {
+
+/// A volume's folder has its configuration there.
+inline constexpr const char* volume_file = "volume.json";
 
 /// What is looked at. Texts are as on the command line; together they are the study's identity, but for
 /// `inits`, which may grow.
@@ -75,10 +79,13 @@ class LoadedVolume {
   /// Throws UsageError or InputError before anything is written.
   explicit LoadedVolume(VolumeStudy study);
 
-  /// Makes every pass that `folder` does not hold yet, on `threads` threads (0: all), and writes the tables
-  /// and summary.json there. Passes are written when they are finished (of quick ones, several together);
-  /// throws InterruptedError if a stop is requested, UsageError if the folder holds another study.
-  VolumeResults run(const std::filesystem::path& folder, int threads, const VolumeWatch& watch) const;
+  /// Makes every pass of the share that `folder` does not hold yet and writes the tables there, and
+  /// summary.json unless it is but a share. Passes are written when they are finished (of quick ones, several
+  /// together); throws InterruptedError if a stop is requested, UsageError if the folder holds another study.
+  VolumeResults run(const std::filesystem::path& folder, const Workers& workers,
+                    const VolumeWatch& watch) const;
+  /// What ranks above 0 do meanwhile; theirs is no folder.
+  void assist(const Workers& workers, std::stop_token stop) const;
 
   const VolumeStudy& study() const { return study_; }
   const Dataset& data() const { return data_; }
@@ -88,7 +95,8 @@ class LoadedVolume {
   std::string configuration() const;
 
  private:
-  class Runner;
+  class Passes;
+  class Keeper;
   VolumePassOptions pass_options() const;
   bool side_by_side(int width) const;
 

@@ -79,6 +79,8 @@ class VolumeTables {
 
   bool contains(std::size_t format, Index init) const { return units_.contains({format, init}); }
   void add(std::size_t format, VolumeUnit unit);
+  /// Takes over the passes that it has not.
+  void add_missing(VolumeTables others) { units_.merge(others.units_); }
   /// Passes of this format with an index of at least `init`.
   Index count_from(std::size_t format, Index init) const;
   /// Removes them.

@@ -1,0 +1,10 @@
+# Adds the sources that use MPI to a module, or else the file that takes their place.
+function(gradzone_mpi_sources name)
+  cmake_parse_arguments(S "" "STUB" "SOURCES" ${ARGN})
+  if(GRADZONE_MPI)
+    target_sources(gradzone_${name} PRIVATE ${S_SOURCES})
+    target_link_libraries(gradzone_${name} PRIVATE MPI::MPI_CXX)
+  else()
+    target_sources(gradzone_${name} PRIVATE ${S_STUB})
+  endif()
+endfunction()
