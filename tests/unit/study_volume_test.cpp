@@ -192,9 +192,9 @@ TEST(VolumeStudy, StoppedAnywhereItEndsWithTheSameBytes) {
   int interrupted = 0;
   for (bool done = false; !done && interrupted < 50; ++interrupted) {
     std::stop_source stop;
-    std::atomic<int> batches = 0;
+    std::atomic<int> reports = 0;
     const auto progress = [&](const VolumeProgress&) {
-      if (++batches == 9) stop.request_stop();
+      if (++reports == 2) stop.request_stop();
     };
     try {
       volume.run(parts, 2, {progress, stop.get_token()});

@@ -10,8 +10,23 @@
 #include "gradzone/io/configuration.hpp"
 
 namespace gradzone {
+namespace {
+
+/// What studies of all kinds have their configuration in.
+constexpr const char* study_files[] = {"drift.json", "search-lr.json", "store.sqlite", "training.json",
+                                       "volume.json"};
+
+}  // namespace
+
+void refuse_other_study(const std::filesystem::path& folder, const std::string& file) {
+  for (const char* other : study_files) {
+    if (other == file || !std::filesystem::exists(folder / other)) continue;
+    throw UsageError(fmt::format("{}: holds another study ({}): give another --out", folder.string(), other));
+  }
+}
 
 bool continues_study(const std::filesystem::path& file, const std::string& configuration) {
+  refuse_other_study(file.parent_path(), file.filename().string());
   if (!std::filesystem::exists(file)) {
     write_file_atomically(file, configuration);
     return false;

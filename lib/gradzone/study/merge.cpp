@@ -32,6 +32,13 @@ Json configuration_in(const fs::path& file) {
   return json;
 }
 
+template <class T, class Parse>
+std::vector<T> values_of(const Json& configuration, const char* key, const Parse& parse) {
+  std::vector<T> out;
+  for (const Json& value : configuration.at(key)) out.push_back(parse(value));
+  return out;
+}
+
 /// Makes `folder` one of the same study as the share.
 void continue_in(const fs::path& folder, const fs::path& share, const char* file) {
   continues_study(folder / file, read_text_file(share / file, largest_json_file));
@@ -55,9 +62,8 @@ Merged merge_audits(const std::vector<fs::path>& shares, const fs::path& folder)
 
 Merged merge_volumes(const std::vector<fs::path>& shares, const fs::path& folder) {
   const FolderLock lock(folder);
-  std::vector<Format> formats;
-  for (const Json& format : configuration_in(shares[0] / volume_file)["formats"])
-    formats.push_back(parse_format(format.get<std::string>()));
+  const auto formats = values_of<Format>(configuration_in(shares[0] / volume_file), "formats",
+                                         [](const Json& v) { return parse_format(v.get<std::string>()); });
   continue_in(folder, shares[0], volume_file);
   VolumeTables tables(folder, formats, true);
   const std::size_t before = tables.rows().size();
@@ -102,13 +108,6 @@ Merged merge_trainings_of(const std::vector<fs::path>& shares, const fs::path& f
     out.added += static_cast<Index>(taken.size());
   }
   out.units = static_cast<Index>(tables.units().size());
-  return out;
-}
-
-template <class T, class Parse>
-std::vector<T> values_of(const Json& configuration, const char* key, const Parse& parse) {
-  std::vector<T> out;
-  for (const Json& value : configuration.at(key)) out.push_back(parse(value));
   return out;
 }
 
@@ -166,6 +165,7 @@ Merged merge_shares(const std::vector<fs::path>& shares, const fs::path& folder)
           fmt::format("--out {}: is one of the shares; give a folder of its own", folder.string()));
   }
   create_writable_folder(folder);
+  refuse_other_study(folder, kind->file);
   try {
     return kind->merge(shares, folder);
   } catch (const Json::exception& error) {
