@@ -34,7 +34,7 @@ const std::vector<Study> studies{
      {"train", "--net", "mlp:1x16", "--data", "glyphs:200", "--format", "fp32,fp16", "--beta", "0,10",
       "--runs", "2", "--epochs", "2", "--lr", "0.05", "--audit-every", "2"}},
     {"search",
-     {"search-lr", "--net", "mlp:1x16", "--data", "glyphs:200", "--trials", "12", "--epochs", "3", "--range",
+     {"search-lr", "--net", "mlp:1x16", "--data", "glyphs:400", "--trials", "12", "--epochs", "4", "--range",
       "1e-7:1"}}};
 
 std::vector<std::string> with_out(std::vector<std::string> command, const fs::path& out) {
