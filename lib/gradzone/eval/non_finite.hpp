@@ -15,24 +15,37 @@ bool all_finite(const Tensor<Real>& t) {
   return finite;
 }
 
-/// The layer where the first infinity or NaN appears: forward in layer order, else the loss (named "loss"),
-/// else backward from the output; empty if every value is finite.
+/// The place where the first infinity or NaN appears: with n nodes, i is node i forward, n the loss, 2 n - i
+/// node i backward, 2 n + 1 nowhere.
+template <class F>
+Index first_non_finite(const Graph& graph, const Activations<F>& a, double loss, const Gradients<F>& g) {
+  const std::size_t nodes = graph.nodes().size();
+  const auto backward_is_finite = [&](std::size_t node) {
+    for (std::size_t p = 0; p < g.parameters.size(); ++p)
+      if (graph.parameters()[p].node == static_cast<NodeId>(node) && !all_finite(g.parameters[p]))
+        return false;
+    return all_finite(g.outputs[node]);
+  };
+  std::size_t place = 0;
+  while (place < nodes && all_finite(a.values[place])) ++place;
+  if (place == nodes && std::isfinite(loss)) ++place;
+  while (place > nodes && place <= 2 * nodes && backward_is_finite(2 * nodes - place)) ++place;
+  return static_cast<Index>(place);
+}
+
+/// The name of the layer there; "loss"; empty for nowhere.
+inline std::string non_finite_layer(const Graph& graph, Index place) {
+  const Index nodes = static_cast<Index>(graph.nodes().size());
+  if (place == nodes) return "loss";
+  if (place > 2 * nodes) return "";
+  return graph.nodes()[static_cast<std::size_t>(place < nodes ? place : 2 * nodes - place)].name;
+}
+
+/// Both.
 template <class F>
 std::string non_finite_layer(const Graph& graph, const Activations<F>& a, double loss,
                              const Gradients<F>& g) {
-  const auto& nodes = graph.nodes();
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (!all_finite(a.values[i])) return nodes[i].name;
-  }
-  if (!std::isfinite(loss)) return "loss";
-  for (std::size_t i = nodes.size(); i-- > 0;) {
-    if (!all_finite(g.outputs[i])) return nodes[i].name;
-    for (std::size_t p = 0; p < g.parameters.size(); ++p) {
-      if (graph.parameters()[p].node == static_cast<NodeId>(i) && !all_finite(g.parameters[p]))
-        return nodes[i].name;
-    }
-  }
-  return "";
+  return non_finite_layer(graph, first_non_finite(graph, a, loss, g));
 }
 
 }  // namespace gradzone

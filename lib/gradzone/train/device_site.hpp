@@ -51,6 +51,7 @@ class DeviceSite {
   std::unique_ptr<Kernels<F, DeviceMemory>> kernels() const {
     return kernels_of<Mix>([&](auto f) { return make_device_kernels<typename decltype(f)::type>(memory()); });
   }
+  std::unique_ptr<Kernels<F, DeviceMemory>> step_kernels() const { return kernels(); }
 
   std::vector<Tensor<Real>> parameters() const {
     std::vector<Tensor<Real>> out;
@@ -77,10 +78,12 @@ class DeviceSite {
   }
 
   void load(const Tensor<float>& images, T& x) {
-    load_images<F>(images, images_);
+    load_images<F>(images, 0, images.dim(0), images_);
     upload(memory(), images_, x);
   }
+  void load_step(const Tensor<float>& images, T& x) { load(images, x); }
   Tensor<Real> on_host(const T& t) const { return t.download(); }
+  Tensor<Real> step_logits(const T& logits) const { return logits.download(); }
   std::string non_finite_layer(const Activations<F, Memory>& activations, double loss,
                                const Gradients<F, Memory>& gradients) const {
     const auto all = [](const std::vector<T>& tensors) {
@@ -120,13 +123,14 @@ class DeviceSite {
       updates_->adam(adam_scalars<Kept>(options_, rate, optimiser_.steps()), slices, layout_.trainable);
     }
   }
-  void finish(const Activations<F, Memory>& activations) {
-    for_each_batch_norm<Kept>(graph_, activations, [&](std::size_t node, std::size_t first, Real unbiased) {
-      const auto& batch = activations.batch_norm[node];
-      T &mean = parameters_[first + 2], &variance = parameters_[first + 3];
-      updates_->running_statistics(batch.mean.data(), batch.variance.data(), unbiased, mean.data.data(),
-                                   variance.data.data(), mean.size());
-    });
+  void finish(const Activations<F, Memory>& activations, Index images) {
+    for_each_batch_norm<Kept>(
+        graph_, activations, images, [&](std::size_t node, std::size_t first, Real unbiased) {
+          const auto& batch = activations.batch_norm[node];
+          T &mean = parameters_[first + 2], &variance = parameters_[first + 3];
+          updates_->running_statistics(batch.mean.data(), batch.variance.data(), unbiased, mean.data.data(),
+                                       variance.data.data(), mean.size());
+        });
     prepare_weights();
   }
 

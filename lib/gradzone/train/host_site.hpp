@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "gradzone/eval/network.hpp"
@@ -11,6 +13,7 @@
 #include "gradzone/kernels/cuda/device.hpp"
 #include "gradzone/kernels/layout.hpp"
 #include "gradzone/kernels/reshape.hpp"
+#include "gradzone/kernels/shared_batch_kernels.hpp"
 #include "gradzone/train/amp16.hpp"
 #include "gradzone/train/loss_scaler.hpp"
 #include "gradzone/train/mix.hpp"
@@ -19,12 +22,13 @@
 
 namespace gradzone {
 
-/// x = the images in the kernels' layout, rounded to F, in the memory it has.
+/// x = the images [begin, end) in the kernels' layout, rounded to F, in the memory it has.
 template <class F>
-void load_images(const Tensor<float>& images, Tensor<typename F::Real>& x) {
-  const Index count = images.dim(0), channels = images.dim(1);
-  reshape(x, channels_last(count, {images.shape.begin() + 1, images.shape.end()}));
-  transpose_images(images.data.data(), x.data.data(), count, channels, images.size() / count / channels,
+void load_images(const Tensor<float>& images, Index begin, Index end, Tensor<typename F::Real>& x) {
+  const Index channels = images.dim(1), area = images.size() / images.dim(0) / channels;
+  reshape(x, channels_last(end - begin, {images.shape.begin() + 1, images.shape.end()}));
+  transpose_images(&images.data[static_cast<std::size_t>(begin * channels * area)], x.data.data(),
+                   end - begin, channels, area,
                    [](float v) { return F::store(static_cast<typename F::Real>(v)); });
 }
 
@@ -37,12 +41,21 @@ class HostSite {
   using Memory = HostMemory;
   using T = Tensor<Real>;
 
-  /// `graph` must outlive the site.
-  HostSite(const Graph& graph, const OptimiserOptions& options, Order order)
-      : graph_(graph), optimiser_(options, graph), order_(order) {}
+  /// `graph` must outlive the site, and so must `peers`, who share the steps; null if there are none.
+  HostSite(const Graph& graph, const OptimiserOptions& options, Order order, Peers* peers)
+      : graph_(graph), optimiser_(options, graph), order_(order) {
+    if (peers != nullptr) batch_.emplace(*peers);
+  }
 
   std::unique_ptr<Kernels<F>> kernels() const {
     return kernels_of<Mix>([&](auto f) { return make_cpu_kernels<typename decltype(f)::type>(order_); });
+  }
+  /// Of the passes of a step.
+  std::unique_ptr<Kernels<F>> step_kernels() const {
+    if (!batch_) return kernels();
+    auto inner = kernels_of<Mix>(
+        [&](auto f) { return make_cpu_kernels<typename decltype(f)::type>(order_, *batch_); });
+    return make_shared_batch_kernels(std::move(inner), order_, *batch_);
   }
 
   const std::vector<T>& parameters() const { return parameters_; }
@@ -63,11 +76,23 @@ class HostSite {
     work();
   }
 
-  void load(const Tensor<float>& images, T& x) { load_images<F>(images, x); }
+  void load(const Tensor<float>& images, T& x) { load_images<F>(images, 0, images.dim(0), x); }
+  /// Of the mini-batch of a step, what is computed here.
+  void load_step(const Tensor<float>& images, T& x) {
+    if (!batch_) return load(images, x);
+    batch_->set_images(images.dim(0));
+    load_images<F>(images, batch_->begin(), batch_->end(), x);
+  }
   const T& on_host(const T& t) const { return t; }
+  /// Of all images of the step.
+  T step_logits(const T& logits) const {
+    return batch_ && batch_->is_shared() ? batch_->gather(logits) : logits;
+  }
   std::string non_finite_layer(const Activations<F>& activations, double loss,
                                const Gradients<F>& gradients) const {
-    return gradzone::non_finite_layer(graph_, activations, loss, gradients);
+    Index place = first_non_finite(graph_, activations, loss, gradients);
+    if (batch_) place = std::ranges::min(gather(batch_->peers(), place));
+    return gradzone::non_finite_layer(graph_, place);
   }
 
   /// Before the first backward pass.
@@ -81,9 +106,9 @@ class HostSite {
   void step(const Gradients<F>& gradients, double rate) {
     optimiser_.step(parameters_, gradients.parameters, rate);
   }
-  /// After a forward pass, and after the step that may have followed it.
-  void finish(const Activations<F>& activations) {
-    update_running_statistics<Kept>(graph_, activations, parameters_);
+  /// After a forward pass of so many images, and after the step that may have followed it.
+  void finish(const Activations<F>& activations, Index images) {
+    update_running_statistics<Kept>(graph_, activations, images, parameters_);
     prepare_weights();
   }
 
@@ -95,6 +120,7 @@ class HostSite {
   const Graph& graph_;
   Optimiser<Kept> optimiser_;
   Order order_;
+  std::optional<SharedBatch> batch_;
   std::vector<T> parameters_, rounded_;
 };
 

@@ -19,15 +19,16 @@ GRADZONE_HOST_DEVICE typename F::Real running_statistic(typename F::Real statist
 }
 
 /// visit(node, its first parameter, M / (M - 1) as F's scalar) for every batch norm that normalised M values
-/// per channel. Precondition: M > 1.
+/// per channel, of `images` images (of which the activations may be those of some). Precondition: M > 1.
 template <class F, class Computed, class Memory, class Visit>
-void for_each_batch_norm(const Graph& graph, const Activations<Computed, Memory>& activations,
+void for_each_batch_norm(const Graph& graph, const Activations<Computed, Memory>& activations, Index images,
                          const Visit& visit) {
   const auto& nodes = graph.nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const auto* op = std::get_if<BatchNorm>(&nodes[i].op);
     if (op == nullptr) continue;
-    const double count = static_cast<double>(activations.values[i].size() / op->channels);
+    const auto& values = activations.values[i];
+    const double count = static_cast<double>(values.size() / values.dim(0) / op->channels * images);
     visit(i, static_cast<std::size_t>(nodes[i].first_parameter), F::scalar(count / (count - 1)));
   }
 }
@@ -39,10 +40,10 @@ void for_each_batch_norm(const Graph& graph, const Activations<Computed, Memory>
 /// where 0.1, 0.9 and M / (M - 1) are F's scalars and every operation is one of its accumulator. F is the
 /// format that the statistics are kept in. Precondition: M > 1.
 template <class F, class Computed>
-void update_running_statistics(const Graph& graph, const Activations<Computed>& activations,
+void update_running_statistics(const Graph& graph, const Activations<Computed>& activations, Index images,
                                std::vector<Tensor<typename F::Real>>& parameters) {
   using Real = typename F::Real;
-  for_each_batch_norm<F>(graph, activations, [&](std::size_t node, std::size_t first, Real unbiased) {
+  for_each_batch_norm<F>(graph, activations, images, [&](std::size_t node, std::size_t first, Real unbiased) {
     const BatchNormState<Real>& batch = activations.batch_norm[node];
     auto& mean = parameters[first + 2].data;
     auto& variance = parameters[first + 3].data;

@@ -43,7 +43,7 @@ class TypedTrainer final : public Trainer {
         graph_(graph.with_scalars_of(F::id).with_batch_norm(BatchNorm::Mode::training)),
         evaluation_graph_(graph_.with_batch_norm(BatchNorm::Mode::evaluation)),
         site_(graph_, recipe.optimiser, std::forward<SiteArguments>(site)...),
-        network_(graph_, site_.kernels()),
+        network_(graph_, site_.step_kernels()),
         evaluation_network_(evaluation_graph_, site_.kernels()) {
     activations_.values.resize(graph_.nodes().size());
     set_parameters(initial);
@@ -52,14 +52,14 @@ class TypedTrainer final : public Trainer {
 
   StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) override {
     if (std::exchange(recorded_shape_, images.shape) != images.shape) recorded_ = {};
-    site_.load(images, x());
+    site_.load_step(images, x());
     site_.run(recorded_.forward, [&] {
       network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
     });
     const T& logits = activations_.values.back();
     StepResult result;
     result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient_));
-    result.correct = correct_predictions(site_.on_host(logits), labels);
+    result.correct = correct_predictions(site_.step_logits(logits), labels);
     const float scale = recipe_.loss_scale.scale();
     if constexpr (Mix::mixed) site_.scale_and_round(output_gradient_, scale);
     site_.run(recorded_.backward, [&] {
@@ -72,7 +72,7 @@ class TypedTrainer final : public Trainer {
     if (!result.finite && !named_non_finite_) result.non_finite_layer = first_non_finite_layer(result.loss);
     named_non_finite_ = named_non_finite_ || !result.finite;
     if (!result.skipped) site_.step(gradients_, rate);
-    site_.run(recorded_.finish, [&] { site_.finish(activations_); });
+    site_.run(recorded_.finish, [&] { site_.finish(activations_, images.dim(0)); });
     return result;
   }
 
@@ -193,9 +193,14 @@ Processor parse_processor(std::string_view text) {
 }
 
 std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe) {
-  if (recipe.processor == Processor::cuda)
-    return make_device_trainer(graph, initial, recipe, make_cuda_device());
-  return trainer_at<HostSite>(graph, initial, recipe, recipe.format.order);
+  if (recipe.processor == Processor::cpu)
+    return trainer_at<HostSite>(graph, initial, recipe, recipe.format.order, recipe.peers);
+  if (recipe.peers != nullptr && recipe.peers->size() > 1)
+    throw UsageError(
+        fmt::format("--device cuda: a card computes its steps alone, and {} processes share these; "
+                    "use --device cpu or one process",
+                    recipe.peers->size()));
+  return make_device_trainer(graph, initial, recipe, make_cuda_device());
 }
 
 std::unique_ptr<Trainer> make_device_trainer(const Graph& graph, const Parameters& initial,

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gradzone/base/peers.hpp"
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
@@ -35,6 +36,9 @@ struct Recipe {
   OptimiserOptions optimiser;
   LossScaler loss_scale;  ///< of amp16; others have none
   Processor processor = Processor::cpu;
+  /// Who share every step, each calling step() with the whole mini-batch: the same bits on each as alone.
+  /// They must outlive the trainer. Null: nobody.
+  Peers* peers = nullptr;
 };
 
 /// What one step saw before it changed the parameters.

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include "gradzone/base/error.hpp"
 
@@ -66,13 +68,21 @@ struct TrainingRun::Members {
   }
 
   Score evaluate() {
-    Score score;
-    test_loader.seek(0, 0);
-    for (Index s = 0; s < test_loader.steps(); ++s) {
+    // Peers share the mini-batches.
+    Peers* const peers = options.recipe.peers;
+    const Index steps = test_loader.steps();
+    const auto first = [&](int rank) { return peers ? rank * steps / peers->size() : rank * steps; };
+    const int rank = peers ? peers->rank() : 0;
+    std::vector<Score> scores(static_cast<std::size_t>(steps));
+    if (first(rank) < first(rank + 1)) test_loader.seek(0, first(rank));
+    for (Index s = first(rank); s < first(rank + 1); ++s) {
       const LoadedBatch& mini_batch = test_loader.next();
-      score += trainer->evaluate(mini_batch.x, mini_batch.labels);
+      scores[static_cast<std::size_t>(s)] = trainer->evaluate(mini_batch.x, mini_batch.labels);
     }
-    return score;
+    if (peers) gather(*peers, std::span(scores), first);
+    Score sum;
+    for (const Score& score : scores) sum += score;
+    return sum;
   }
 
   EpochRecord end_epoch() {

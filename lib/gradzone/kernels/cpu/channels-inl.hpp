@@ -15,6 +15,7 @@
 #include "gradzone/kernels/cpu/parts-inl.hpp"
 #include "gradzone/kernels/kernels.hpp"
 #include "gradzone/kernels/reshape.hpp"
+#include "gradzone/kernels/shared_batch.hpp"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -33,9 +34,9 @@ struct Pixels {
 
 /// Sums over a batch: result s of channel c is, in the accumulator, the tree over the groups of images of the
 /// chains over their pixels; step(part, i, c, sums) takes the chains of channels c, ... through pixel entry
-/// i.
+/// i. With `shared`, p is one's own part of it.
 template <class F, int Sums, class Real, class Step>
-std::vector<Real> batch_sums(const Pixels<Real>& p, const Step& step) {
+std::vector<Real> batch_sums(const Pixels<Real>& p, const SharedBatch* shared, const Step& step) {
   constexpr Index chunk = 64 / static_cast<Index>(sizeof(Real));
   const Index groups = p.groups(), chunks = (p.channels + chunk - 1) / chunk, size = Sums * p.channels;
   std::vector<Real> sums(static_cast<std::size_t>(groups * size));
@@ -56,7 +57,11 @@ std::vector<Real> batch_sums(const Pixels<Real>& p, const Step& step) {
                           });
     }
   });
-  tree_sum<F>(sums.data(), groups, size);
+  if (shared) {
+    shared->add_groups<F>(sums.data(), size);
+  } else {
+    tree_sum<F>(sums.data(), groups, size);
+  }
   return sums;
 }
 
@@ -75,7 +80,7 @@ void for_each_entry(const Pixels<Real>& p, const Body& body) {
 template <class F, class T = Tensor<typename F::Real>>
 void bias_gradient(const T& dy, T& db) {
   const Pixels<typename F::Real> p(dy);
-  const auto sums = batch_sums<F, 1>(p, [&](const auto& part, Index i, Index, auto* sum) HWY_ATTR {
+  const auto sums = batch_sums<F, 1>(p, nullptr, [&](const auto& part, Index i, Index, auto* sum) HWY_ATTR {
     sum[0] = VectorOps<F>::add(sum[0], part.load(&dy[i]));
   });
   reshape(db, {p.channels});
@@ -97,19 +102,21 @@ void add(const Add& op, const T& a, const T& b, T& y) {
 
 /// Mean and variance of the batch per channel, in the accumulator.
 template <class F, class Real = typename F::Real>
-void batch_statistics(const Tensor<Real>& x, std::vector<Real>& mean, std::vector<Real>& variance) {
+void batch_statistics(const Tensor<Real>& x, const SharedBatch* shared, std::vector<Real>& mean,
+                      std::vector<Real>& variance) {
   using Ops = VectorOps<F>;
   const Pixels<Real> p(x);
-  const Real count = static_cast<Real>(p.images * p.area);
+  const Real count = static_cast<Real>((shared ? shared->images() : p.images) * p.area);
   const auto divided = [&](std::vector<Real> sums) {
     sums.resize(static_cast<std::size_t>(p.channels));
     for (Real& s : sums) s = F::div(s, count);
     return sums;
   };
-  mean = divided(batch_sums<F, 1>(p, [&](const auto& part, Index i, Index, auto* sum)
-                                         HWY_ATTR { sum[0] = Ops::add(sum[0], part.load(&x[i])); }));
+  mean = divided(batch_sums<F, 1>(p, shared, [&](const auto& part, Index i, Index, auto* sum) HWY_ATTR {
+    sum[0] = Ops::add(sum[0], part.load(&x[i]));
+  }));
   const Real* m = mean.data();
-  variance = divided(batch_sums<F, 1>(p, [&](const auto& part, Index i, Index c, auto* sum) HWY_ATTR {
+  variance = divided(batch_sums<F, 1>(p, shared, [&](const auto& part, Index i, Index c, auto* sum) HWY_ATTR {
     const auto e = Ops::sub(part.load(&x[i]), part.load(m + c));
     sum[0] = Ops::fma(e, e, sum[0]);
   }));
@@ -129,7 +136,8 @@ void normalise(const T& x, const T& weight, const T& bias, const BatchNormState<
 
 template <class F, class T = Tensor<typename F::Real>>
 void normalise_gradient(const BatchNorm& op, const T& x, const T& weight,
-                        const BatchNormState<typename F::Real>& state, const T& dy, T& dx, T& dw, T& db) {
+                        const BatchNormState<typename F::Real>& state, const SharedBatch* shared, const T& dy,
+                        T& dx, T& dw, T& db) {
   using Real = typename F::Real;
   using Ops = VectorOps<F>;
   const Pixels<Real> p(x);
@@ -137,7 +145,7 @@ void normalise_gradient(const BatchNorm& op, const T& x, const T& weight,
   const auto normalised = [&](const auto& part, Index i, Index c) HWY_ATTR {
     return Ops::mul(Ops::sub(part.load(&x[i]), part.load(mean + c)), part.load(inverse + c));
   };
-  const auto sums = batch_sums<F, 2>(p, [&](const auto& part, Index i, Index c, auto* sum) HWY_ATTR {
+  const auto sums = batch_sums<F, 2>(p, shared, [&](const auto& part, Index i, Index c, auto* sum) HWY_ATTR {
     const auto g = part.load(&dy[i]);
     sum[0] = Ops::add(sum[0], g);
     sum[1] = Ops::fma(g, normalised(part, i, c), sum[1]);
@@ -146,7 +154,7 @@ void normalise_gradient(const BatchNorm& op, const T& x, const T& weight,
   reshape(db, {p.channels});
   const std::size_t channels = static_cast<std::size_t>(p.channels);
   std::vector<Real> scale(channels), mean_g(channels), mean_gx(channels);
-  const Real count = static_cast<Real>(p.images * p.area);
+  const Real count = static_cast<Real>((shared ? shared->images() : p.images) * p.area);
   for (std::size_t c = 0; c < channels; ++c) {
     db.data[c] = F::store(sums[c]);
     dw.data[c] = F::store(sums[channels + c]);

@@ -21,6 +21,7 @@
 #include "gradzone/kernels/cpu/weight_gradient-inl.hpp"
 #include "gradzone/kernels/reference/reference_kernels.hpp"
 #include "gradzone/kernels/reshape.hpp"
+#include "gradzone/kernels/shared_batch_kernels.hpp"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -146,7 +147,8 @@ class CpuKernels final : public CpuKernelsOfAnyOrder<F> {
     reshape(y, x.shape);
     state.mean = running_mean.data;
     state.variance = running_var.data;
-    if (op.mode == BatchNorm::Mode::training) batch_statistics<F>(x, state.mean, state.variance);
+    if (op.mode == BatchNorm::Mode::training)
+      batch_statistics<F>(x, this->shared(), state.mean, state.variance);
     state.inverse_deviation.clear();
     for (const Real v : state.variance) {
       state.inverse_deviation.push_back(F::div(1, F::sqrt(F::add(v, F::scalar(op.eps)))));
@@ -157,7 +159,7 @@ class CpuKernels final : public CpuKernelsOfAnyOrder<F> {
                            const BatchNormState<Real>& state, const T& dy, T& dx, T& dw,
                            T& db) const override {
     reshape(dx, x.shape);
-    normalise_gradient<F>(op, x, weight, state, dy, dx, dw, db);
+    normalise_gradient<F>(op, x, weight, state, this->shared(), dy, dx, dw, db);
   }
 
  private:
@@ -165,16 +167,16 @@ class CpuKernels final : public CpuKernelsOfAnyOrder<F> {
 };
 
 template <class F>
-std::unique_ptr<Kernels<F>> make_kernels(Order order) {
-  if (is_one_chain(order)) return std::make_unique<CpuKernels<F>>(order);
-  return std::make_unique<CpuKernelsOfAnyOrder<F>>(order);
+std::unique_ptr<Kernels<F>> make_kernels(Order order, const SharedBatch* batch) {
+  if (is_one_chain(order)) return std::make_unique<CpuKernels<F>>(order, batch);
+  return std::make_unique<CpuKernelsOfAnyOrder<F>>(order, batch);
 }
 
 #else
 
 template <class F>
-std::unique_ptr<Kernels<F>> make_kernels(Order order) {
-  return make_reference_kernels<F>(order);
+std::unique_ptr<Kernels<F>> make_kernels(Order order, const SharedBatch* batch) {
+  return std::make_unique<ReferenceKernels<F>>(order, batch);
 }
 
 #endif

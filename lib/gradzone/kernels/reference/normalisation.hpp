@@ -15,6 +15,16 @@ void for_each_in_channel(const Shape& shape, Index n, Index channel, Visit&& vis
   for (Index i = n * area; i < (n + 1) * area; ++i) visit(i * shape.back() + channel);
 }
 
+/// batch_sum of images that may be one's own part of a shared batch.
+template <class F, class AddTerms>
+typename F::Real batch_sum_of(const SharedBatch* shared, Order order, Index images,
+                              const AddTerms& add_terms) {
+  auto groups = group_sums<F>(order, images, images_per_group, add_terms);
+  if (!shared) return tree_sum<F>(std::move(groups));
+  shared->add_groups<F>(groups.data(), 1);
+  return groups.front();
+}
+
 }  // namespace reference
 
 template <class F>
@@ -22,14 +32,15 @@ void ReferenceKernels<F>::batch_norm(const BatchNorm& op, const T& x, const T& w
                                      const T& running_mean, const T& running_var, T& y,
                                      BatchNormState<Real>& state) const {
   const Index images = x.dim(0), channels = x.shape.back();
-  const Real count = static_cast<Real>(x.size() / channels);
+  const Real count =
+      static_cast<Real>((shared() ? shared()->images() : images) * (x.size() / channels / images));
   y = T(x.shape);
   state.mean.resize(static_cast<std::size_t>(channels));
   state.variance.resize(static_cast<std::size_t>(channels));
   state.inverse_deviation.resize(static_cast<std::size_t>(channels));
   for (Index c = 0; c < channels; ++c) {
     const auto sum_over_batch = [&](auto&& add_term) {
-      return reference::batch_sum<F>(order_, images, images_per_group, [&](reference::Sum<F>& sum, Index n) {
+      return reference::batch_sum_of<F>(shared(), order_, images, [&](reference::Sum<F>& sum, Index n) {
         reference::for_each_in_channel(x.shape, n, c, [&](Index i) { add_term(sum, x[i]); });
       });
     };
@@ -59,7 +70,8 @@ void ReferenceKernels<F>::batch_norm_gradient(const BatchNorm& op, const T& x, c
                                               const BatchNormState<Real>& state, const T& dy, T& dx, T& dw,
                                               T& db) const {
   const Index images = x.dim(0), channels = x.shape.back();
-  const Real count = static_cast<Real>(x.size() / channels);
+  const Real count =
+      static_cast<Real>((shared() ? shared()->images() : images) * (x.size() / channels / images));
   dx = T(x.shape);
   dw = T({channels});
   db = T({channels});
@@ -68,7 +80,7 @@ void ReferenceKernels<F>::batch_norm_gradient(const BatchNorm& op, const T& x, c
     const Real inverse = state.inverse_deviation[static_cast<std::size_t>(c)];
     const auto normalised = [&](Index i) { return F::mul(F::sub(x[i], mean), inverse); };
     const auto sum_over_batch = [&](auto&& add_term) {
-      return reference::batch_sum<F>(order_, images, images_per_group, [&](reference::Sum<F>& sum, Index n) {
+      return reference::batch_sum_of<F>(shared(), order_, images, [&](reference::Sum<F>& sum, Index n) {
         reference::for_each_in_channel(x.shape, n, c, [&](Index i) { add_term(sum, i); });
       });
     };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "gradzone/kernels/kernels.hpp"
+#include "gradzone/kernels/shared_batch.hpp"
 
 namespace gradzone {
 
@@ -13,7 +14,8 @@ class ReferenceKernels : public Kernels<F> {
   using Real = typename F::Real;
   using T = Tensor<Real>;
 
-  explicit ReferenceKernels(Order order) : order_(order) {}
+  /// With a shared batch, which must outlive them, batch norms take their sums over it.
+  explicit ReferenceKernels(Order order, const SharedBatch* batch = nullptr) : order_(order), batch_(batch) {}
 
   void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override;
   void conv2d_input_gradient(const Conv2d& op, const T& dy, const T& w, T& dx) const override;
@@ -55,7 +57,13 @@ class ReferenceKernels : public Kernels<F> {
   void round(T& x) const override;
 
  protected:
+  /// Null where the images at hand are the whole mini-batch.
+  const SharedBatch* shared() const { return batch_ && batch_->is_shared() ? batch_ : nullptr; }
+
   Order order_;
+
+ private:
+  const SharedBatch* batch_;
 };
 
 }  // namespace gradzone

@@ -94,16 +94,23 @@ class Sum {
   std::vector<Real> terms_;
 };
 
-/// A sum over a batch: `add_terms(sum, n)` adds the terms of image n; groups of 32 images, then a tree.
+/// The sums of groups of images: `add_terms(sum, n)` adds the terms of image n.
 template <class F, class AddTerms>
-typename F::Real batch_sum(Order order, std::int64_t images, std::int64_t group, AddTerms&& add_terms) {
+std::vector<typename F::Real> group_sums(Order order, std::int64_t images, std::int64_t group,
+                                         AddTerms&& add_terms) {
   std::vector<typename F::Real> groups;
   for (std::int64_t begin = 0; begin < images; begin += group) {
     Sum<F> sum(order);
     for (std::int64_t n = begin; n < std::min(images, begin + group); ++n) add_terms(sum, n);
     groups.push_back(sum.result());
   }
-  return tree_sum<F>(std::move(groups));
+  return groups;
+}
+
+/// A sum over a batch: groups of 32 images, then a tree.
+template <class F, class AddTerms>
+typename F::Real batch_sum(Order order, std::int64_t images, std::int64_t group, AddTerms&& add_terms) {
+  return tree_sum<F>(group_sums<F>(order, images, group, add_terms));
 }
 
 }  // namespace gradzone::reference

@@ -10,8 +10,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
-std::unique_ptr<Kernels<Fp16>> make_fp16(Order order) {
-  return make_kernels<Fp16>(order);
+std::unique_ptr<Kernels<Fp16>> make_fp16(Order order, const SharedBatch* batch) {
+  return make_kernels<Fp16>(order, batch);
 }
 }  // namespace gradzone::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -23,9 +23,14 @@ HWY_EXPORT(make_fp16);
 
 template <class F>
 std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order) {
-  return HWY_DYNAMIC_DISPATCH(make_fp16)(order);
+  return HWY_DYNAMIC_DISPATCH(make_fp16)(order, nullptr);
+}
+template <class F>
+std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order, const SharedBatch& batch) {
+  return HWY_DYNAMIC_DISPATCH(make_fp16)(order, &batch);
 }
 template std::unique_ptr<Kernels<Fp16>> make_cpu_kernels(Order);
+template std::unique_ptr<Kernels<Fp16>> make_cpu_kernels(Order, const SharedBatch&);
 
 }  // namespace gradzone
 #endif

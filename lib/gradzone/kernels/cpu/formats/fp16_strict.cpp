@@ -10,8 +10,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
-std::unique_ptr<Kernels<Fp16Strict>> make_fp16_strict(Order order) {
-  return make_kernels<Fp16Strict>(order);
+std::unique_ptr<Kernels<Fp16Strict>> make_fp16_strict(Order order, const SharedBatch* batch) {
+  return make_kernels<Fp16Strict>(order, batch);
 }
 }  // namespace gradzone::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -23,9 +23,14 @@ HWY_EXPORT(make_fp16_strict);
 
 template <class F>
 std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order) {
-  return HWY_DYNAMIC_DISPATCH(make_fp16_strict)(order);
+  return HWY_DYNAMIC_DISPATCH(make_fp16_strict)(order, nullptr);
+}
+template <class F>
+std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order, const SharedBatch& batch) {
+  return HWY_DYNAMIC_DISPATCH(make_fp16_strict)(order, &batch);
 }
 template std::unique_ptr<Kernels<Fp16Strict>> make_cpu_kernels(Order);
+template std::unique_ptr<Kernels<Fp16Strict>> make_cpu_kernels(Order, const SharedBatch&);
 
 }  // namespace gradzone
 #endif

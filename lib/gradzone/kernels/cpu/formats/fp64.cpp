@@ -10,8 +10,8 @@
 
 HWY_BEFORE_NAMESPACE();
 namespace gradzone::HWY_NAMESPACE {
-std::unique_ptr<Kernels<Fp64>> make_fp64(Order order) {
-  return make_kernels<Fp64>(order);
+std::unique_ptr<Kernels<Fp64>> make_fp64(Order order, const SharedBatch* batch) {
+  return make_kernels<Fp64>(order, batch);
 }
 }  // namespace gradzone::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -23,9 +23,14 @@ HWY_EXPORT(make_fp64);
 
 template <class F>
 std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order) {
-  return HWY_DYNAMIC_DISPATCH(make_fp64)(order);
+  return HWY_DYNAMIC_DISPATCH(make_fp64)(order, nullptr);
+}
+template <class F>
+std::unique_ptr<Kernels<F>> make_cpu_kernels(Order order, const SharedBatch& batch) {
+  return HWY_DYNAMIC_DISPATCH(make_fp64)(order, &batch);
 }
 template std::unique_ptr<Kernels<Fp64>> make_cpu_kernels(Order);
+template std::unique_ptr<Kernels<Fp64>> make_cpu_kernels(Order, const SharedBatch&);
 
 }  // namespace gradzone
 #endif
