@@ -11,21 +11,23 @@ namespace {
 struct TrainText {
   TrainingText training;
   TrainStudy study;
+  bool data_parallel = false;
   std::string beta = "0", form = "direct", choices = "native,minimal", out = "gradzone-train";
 };
 
-TrainStudy parse(const TrainText& text) {
+TrainStudy parse(const TrainText& text, const Common& common) {
   TrainStudy study = text.study;
   study.task = parse_task(text.training);
   study.formats = parse_training_formats(text.training.format);
   study.forms = parse_forms(text.form);
   study.betas = parse_numbers("--beta", text.beta);
   study.zones.choices = parse_choices(text.choices);
+  if (text.data_parallel && common.ranks->size() > 1) study.task.peers = common.ranks;
   return study;
 }
 
 void train(const TrainText& text, const Common& common) {
-  const LoadedTraining training(parse(text));
+  const LoadedTraining training(parse(text, common));
   if (common.assists()) return training.assist(text.out, common.workers(), common.stop);
   report_skipped(training.task(), common.quiet);
   TrainResults results;
@@ -69,6 +71,8 @@ void add_train(CLI::App& app, Common& common, ExitCode& exit_code) {
                    "Prove the zone of the current mini-batch every K steps (zones.csv); 0 for never")
       ->capture_default_str();
   command->add_option("--choices", text->choices, "The set S of those zones")->capture_default_str();
+  command->add_flag("--data-parallel", text->data_parallel,
+                    "Under mpirun: all ranks share every mini-batch of one run, instead of one run each");
   command->add_option("--out", text->out, "Folder of checkpoints and curves")->capture_default_str();
   add_common(*command, common);
   add_share(*command, common);

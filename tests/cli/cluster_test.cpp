@@ -33,6 +33,9 @@ const std::vector<Study> studies{
     {"train",
      {"train", "--net", "mlp:1x16", "--data", "glyphs:200", "--format", "fp32,fp16", "--beta", "0,10",
       "--runs", "2", "--epochs", "2", "--lr", "0.05", "--audit-every", "2"}},
+    {"jointly",
+     {"train", "--net", "lenet5-bn", "--data", "glyphs:200", "--format", "fp16", "--beta", "10", "--epochs",
+      "2", "--batch", "80", "--lr", "0.05", "--audit-every", "2", "--data-parallel"}},
     {"search",
      {"search-lr", "--net", "mlp:1x16", "--data", "glyphs:400", "--trials", "12", "--epochs", "4", "--range",
       "1e-7:1"}}};

@@ -12,12 +12,13 @@
 #include <vector>
 
 #include "gradzone/cluster/communicator.hpp"
+#include "support/thread_peers.hpp"
 
 namespace gradzone::support {
 
 class ThreadRanks {
  public:
-  explicit ThreadRanks(int size) : size_(size), gathered_(static_cast<std::size_t>(size)) {}
+  explicit ThreadRanks(int size) : size_(size), mail_(size) {}
 
   /// body(communicator) on every rank; what each of them threw.
   std::vector<std::exception_ptr> run(const std::function<void(Communicator&)>& body) {
@@ -40,23 +41,13 @@ class ThreadRanks {
  private:
   class Rank final : public Communicator {
    public:
-    Rank(ThreadRanks& all, int rank) : all_(all), rank_(rank) {}
+    Rank(ThreadRanks& all, int rank) : all_(all), rank_(rank), peers_(all.mail_, rank) {}
     int rank() const override { return rank_; }
     int size() const override { return all_.size_; }
     int processes_here() const override { return all_.size_; }
-    std::vector<std::string> all_gather(const std::string& mine) override {
-      std::unique_lock lock(all_.mutex_);
-      const int round = all_.round_;
-      all_.gathered_[static_cast<std::size_t>(rank_)] = mine;
-      if (++all_.arrived_ == all_.size_) {
-        all_.arrived_ = 0;
-        ++all_.round_;
-        all_.result_ = all_.gathered_;
-        all_.changed_.notify_all();
-      }
-      all_.changed_.wait(lock, [&] { return all_.round_ > round; });
-      return all_.result_;
-    }
+    void send(int to, std::span<const std::byte> bytes) override { peers_.send(to, bytes); }
+    void receive(int from, std::span<std::byte> bytes) override { peers_.receive(from, bytes); }
+    void broadcast(int from, std::span<std::byte> bytes) override { peers_.broadcast(from, bytes); }
     std::string call(const std::string& request) override {
       std::unique_lock lock(all_.mutex_);
       const int id = all_.next_call_++;
@@ -91,13 +82,14 @@ class ThreadRanks {
    private:
     ThreadRanks& all_;
     int rank_;
+    ThreadPeers peers_;
   };
 
   int size_;
+  Mail mail_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::string> gathered_, result_;
-  int arrived_ = 0, round_ = 0, next_call_ = 0, left_ = 0;
+  int next_call_ = 0, left_ = 0;
   std::map<int, std::string> requests_, replies_;
 };
 

@@ -14,7 +14,9 @@ class Alone final : public Communicator {
   int rank() const override { return 0; }
   int size() const override { return 1; }
   int processes_here() const override { return 1; }
-  std::vector<std::string> all_gather(const std::string& mine) override { return {mine}; }
+  void send(int, std::span<const std::byte>) override { assert(false); }
+  void receive(int, std::span<std::byte>) override { assert(false); }
+  void broadcast(int, std::span<std::byte>) override {}
   std::string call(const std::string&) override {
     assert(false);  // nobody to ask
     return {};
@@ -23,7 +25,27 @@ class Alone final : public Communicator {
   void serve(const std::function<std::string(const std::string&)>&) override {}
 };
 
+void broadcast_text(Peers& peers, int from, std::string& text) {
+  std::size_t size = text.size();
+  peers.broadcast(from, std::as_writable_bytes(std::span(&size, 1)));
+  text.resize(size);
+  if (size > 0) peers.broadcast(from, std::as_writable_bytes(std::span(text)));
+}
+
 }  // namespace
+
+std::vector<std::string> gather_texts(Peers& peers, const std::string& own) {
+  std::vector<std::string> out(static_cast<std::size_t>(peers.size()), own);
+  for (int rank = 0; rank < peers.size(); ++rank)
+    broadcast_text(peers, rank, out[static_cast<std::size_t>(rank)]);
+  return out;
+}
+
+std::string text_of_rank_0(Peers& peers, const std::string& own) {
+  std::string text = own;
+  broadcast_text(peers, 0, text);
+  return text;
+}
 
 Communicator& alone() {
   static Alone process;
@@ -33,7 +55,8 @@ Communicator& alone() {
 void Communicator::agree(const std::string& configuration) {
   agreed_ = true;
   std::vector<std::string> configurations;
-  for (const std::string& said : all_gather(ByteWriter().put(ExitCode::done).put(configuration).take())) {
+  for (const std::string& said :
+       gather_texts(*this, ByteWriter().put(ExitCode::done).put(configuration).take())) {
     ByteReader in(said);
     const auto code = in.get<ExitCode>();
     const auto text = in.get<std::string>();
@@ -51,7 +74,8 @@ void Communicator::agree(const std::string& configuration) {
 
 void Communicator::decline(const Error& error) {
   agreed_ = true;
-  for (const std::string& said : all_gather(ByteWriter().put(error.code()).put(error.what()).take())) {
+  for (const std::string& said :
+       gather_texts(*this, ByteWriter().put(error.code()).put(error.what()).take())) {
     ByteReader in(said);
     const auto code = in.get<ExitCode>();
     if (code != ExitCode::done) throw Error(code, in.get<std::string>());

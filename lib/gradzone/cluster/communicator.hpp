@@ -7,13 +7,12 @@
 #include <vector>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/base/peers.hpp"
 
 namespace gradzone {
 
-class Communicator {
+class Communicator : public Peers {
  public:
-  virtual ~Communicator() = default;
-
   /// Collective, before ranks work on something that `configuration` identifies. Throws on all of them what a
   /// rank has declined with, or a UsageError if a rank has another configuration than rank 0.
   void agree(const std::string& configuration);
@@ -21,13 +20,8 @@ class Communicator {
   void decline(const Error& error);
   bool agreed() const { return agreed_; }
 
-  virtual int rank() const = 0;  ///< from 0
-  virtual int size() const = 0;
-  /// Of them, those on this machine.
+  /// Of all ranks, those on this machine.
   virtual int processes_here() const = 0;
-
-  /// Every rank's text, in the order of ranks. All ranks call it, none while calls are served.
-  virtual std::vector<std::string> all_gather(const std::string& mine) = 0;
 
   /// Ranks above 0: what rank 0, which serves, answers. Thread-safe.
   virtual std::string call(const std::string& request) = 0;
@@ -43,6 +37,11 @@ class Communicator {
 /// That of the mpirun which started this process; nothing if none did. Throws UsageError if there are other
 /// ranks and this build has no MPI. Made once, by the main thread; its end waits for the end of all ranks'.
 std::unique_ptr<Communicator> make_communicator();
+
+/// Collective: every rank's text, in the order of ranks.
+std::vector<std::string> gather_texts(Peers& peers, const std::string& own);
+/// Collective: rank 0's text, for all.
+std::string text_of_rank_0(Peers& peers, const std::string& own);
 
 /// This process without others.
 Communicator& alone();

@@ -1,9 +1,10 @@
 // The MPI side of Communicator.
 #include <mpi.h>
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
-#include <numeric>
+#include <span>
 #include <thread>
 
 #include "gradzone/base/error.hpp"
@@ -13,10 +14,10 @@
 namespace gradzone {
 namespace {
 
-enum Tag : int { call_tag = 1, answer_tag, leave_tag };
+enum Tag : int { call_tag = 1, answer_tag, leave_tag, peer_tag };
 
 /// MPI's own waiting keeps a core busy, which is wanted for work: look now and then instead.
-constexpr std::chrono::microseconds nap{200};
+constexpr std::chrono::microseconds nap{200}, busy_wait{2000};
 
 class MpiCommunicator final : public Communicator {
  public:
@@ -32,7 +33,9 @@ class MpiCommunicator final : public Communicator {
     MPI_Comm_free(&here);
   }
   ~MpiCommunicator() override {
-    wait_for_all();
+    MPI_Request all;
+    MPI_Ibarrier(MPI_COMM_WORLD, &all);
+    wait(all);
     MPI_Finalize();
   }
 
@@ -40,20 +43,20 @@ class MpiCommunicator final : public Communicator {
   int size() const override { return size_; }
   int processes_here() const override { return here_; }
 
-  std::vector<std::string> all_gather(const std::string& mine) override {
-    const std::lock_guard lock(mutex_);
-    const int length = static_cast<int>(mine.size());
-    std::vector<int> lengths(static_cast<std::size_t>(size_)), begins(lengths.size());
-    wait_for_all();
-    MPI_Allgather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, MPI_COMM_WORLD);
-    std::exclusive_scan(lengths.begin(), lengths.end(), begins.begin(), 0);
-    std::string all(static_cast<std::size_t>(begins.back() + lengths.back()), '\0');
-    MPI_Allgatherv(mine.data(), length, MPI_CHAR, all.data(), lengths.data(), begins.data(), MPI_CHAR,
-                   MPI_COMM_WORLD);
-    std::vector<std::string> out;
-    for (std::size_t r = 0; r < lengths.size(); ++r)
-      out.push_back(all.substr(static_cast<std::size_t>(begins[r]), static_cast<std::size_t>(lengths[r])));
-    return out;
+  void send(int to, std::span<const std::byte> bytes) override {
+    in_parts(bytes, [&](const std::byte* data, int size, MPI_Request& request) {
+      MPI_Isend(data, size, MPI_BYTE, to, peer_tag, MPI_COMM_WORLD, &request);
+    });
+  }
+  void receive(int from, std::span<std::byte> bytes) override {
+    in_parts(bytes, [&](std::byte* data, int size, MPI_Request& request) {
+      MPI_Irecv(data, size, MPI_BYTE, from, peer_tag, MPI_COMM_WORLD, &request);
+    });
+  }
+  void broadcast(int from, std::span<std::byte> bytes) override {
+    in_parts(bytes, [&](std::byte* data, int size, MPI_Request& request) {
+      MPI_Ibcast(data, size, MPI_BYTE, from, MPI_COMM_WORLD, &request);
+    });
   }
 
   std::string call(const std::string& request) override {
@@ -101,14 +104,25 @@ class MpiCommunicator final : public Communicator {
              MPI_STATUS_IGNORE);
     return bytes;
   }
-  /// Until every rank is here, without keeping a core busy.
-  static void wait_for_all() {
-    MPI_Request all;
-    MPI_Ibarrier(MPI_COMM_WORLD, &all);
+  /// begin(first byte, how many, request) for parts that MPI can count, each done before the next.
+  template <class Byte, class Begin>
+  static void in_parts(std::span<Byte> bytes, const Begin& begin) {
+    constexpr std::size_t most = std::size_t{1} << 30;
+    while (!bytes.empty()) {
+      const auto part = bytes.first(std::min(bytes.size(), most));
+      MPI_Request request;
+      begin(part.data(), static_cast<int>(part.size()), request);
+      wait(request);
+      bytes = bytes.subspan(part.size());
+    }
+  }
+  /// What comes soon is worth a busy moment, what does not is not.
+  static void wait(MPI_Request& request) {
+    const auto begin = std::chrono::steady_clock::now();
     for (int done = 0;;) {
-      MPI_Test(&all, &done, MPI_STATUS_IGNORE);
+      MPI_Test(&request, &done, MPI_STATUS_IGNORE);
       if (done) return;
-      std::this_thread::sleep_for(nap);
+      if (std::chrono::steady_clock::now() - begin > busy_wait) std::this_thread::sleep_for(nap);
     }
   }
 

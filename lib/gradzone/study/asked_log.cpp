@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "gradzone/cluster/bytes.hpp"
+#include "gradzone/study/epoch_bytes.hpp"
 
 namespace gradzone {
 namespace {
@@ -15,30 +16,7 @@ ByteWriter asked(std::size_t unit, Question question) {
   return out;
 }
 
-void put(ByteWriter& out, const EpochRecord& r) {
-  out.put(r.epoch).put(r.train_loss).put(r.train_accuracy).put(r.test_loss).put(r.test_accuracy).put(r.rate);
-}
-EpochRecord get_record(ByteReader& in) {
-  EpochRecord r;
-  in.get(r.epoch);
-  in.get(r.train_loss);
-  in.get(r.train_accuracy);
-  in.get(r.test_loss);
-  in.get(r.test_accuracy);
-  in.get(r.rate);
-  return r;
-}
-void put(ByteWriter& out, std::span<const EpochRecord> records) {
-  out.put(records.size());
-  for (const EpochRecord& record : records) put(out, record);
-}
-std::vector<EpochRecord> get_records(ByteReader& in) {
-  std::vector<EpochRecord> out(in.get<std::size_t>());
-  for (EpochRecord& record : out) record = get_record(in);
-  return out;
-}
-
-void put(ByteWriter& out, const TrainProgress& p) {
+void put_progress(ByteWriter& out, const TrainProgress& p) {
   out.put(p.unit).put(p.epoch).put(p.epochs).put(p.loss).put(p.accuracy).put(p.images);
 }
 TrainProgress get_progress(ByteReader& in) {
@@ -63,7 +41,7 @@ std::vector<EpochRecord> AskedLog::begin(int epochs, Index steps) {
 
 bool AskedLog::ends_early(std::span<const EpochRecord> records) {
   ByteWriter question = asked(unit_, Question::ends_early);
-  put(question, records);
+  put_records(question, records);
   return ByteReader(ask_(question.take())).get<bool>();
 }
 
@@ -75,7 +53,7 @@ void AskedLog::write_zones() {
 void AskedLog::add(const EpochRecord& record, double seconds, Index images) {
   write_zones();
   ByteWriter question = asked(unit_, Question::epoch);
-  put(question, record);
+  put_record(question, record);
   ask_(question.put(seconds).put(images).take());
 }
 
@@ -84,7 +62,7 @@ void AskedLog::report(const TrainProgress& progress) {
   if (now - reported_ < std::chrono::milliseconds(100)) return;
   reported_ = now;
   ByteWriter question = asked(unit_, Question::report);
-  put(question, progress);
+  put_progress(question, progress);
   if (ByteReader(ask_(question.take())).get<bool>()) stop_.request_stop();
 }
 
@@ -96,7 +74,7 @@ std::string answer_log(const std::string& question, const std::function<UnitLog&
   switch (in.get<Question>()) {
     case Question::begin: {
       const int epochs = in.get<int>();
-      put(out, log.begin(epochs, in.get<Index>()));
+      put_records(out, log.begin(epochs, in.get<Index>()));
       break;
     }
     case Question::ends_early:

@@ -115,8 +115,8 @@ bool LoadedRateSearch::is_hopeless(const TrainTables& tables, const TrainUnit& u
 }
 
 TrainingSession::Plan LoadedRateSearch::plan() const {
-  TrainingSession::Plan out{
-      rate_search_configuration_file, configuration(), {}, false, {}, task_.train_set.size(), {}};
+  TrainingSession::Plan out{rate_search_configuration_file, configuration(), {}, false, {},
+                            task_.train_set.size(),         false,           {}};
   for (const TrainingFormat format : search_.formats) {
     out.configurations.push_back(trial_unit(format, 0));
     for (int trial = 0; trial < search_.trials; ++trial) {

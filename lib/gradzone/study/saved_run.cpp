@@ -160,7 +160,7 @@ void SavedRun::save(const RunHooks& hooks) {
 
 EpochRecord SavedRun::epoch(const RunHooks& hooks, const std::function<void(const TrainingRun&)>& after_step,
                             const std::stop_token& stop) {
-  for (;;) {
+  const auto between_steps = [&] {
     if (stop.stop_requested()) {
       save(hooks);
       throw InterruptedError(fmt::format("interrupted in epoch {} of {}; the same command continues",
@@ -168,6 +168,9 @@ EpochRecord SavedRun::epoch(const RunHooks& hooks, const std::function<void(cons
     }
     if (Clock::now() - saved_ > save_interval) save(hooks);
     if (hooks.before_step) hooks.before_step(run_);
+  };
+  for (;;) {
+    hooks.between_steps ? hooks.between_steps(between_steps) : between_steps();
     const std::optional<EpochRecord> record = run_.step();
     if (after_step) after_step(run_);
     if (record) return *record;

@@ -35,6 +35,9 @@ inline constexpr std::chrono::seconds save_interval{60};
 struct RunHooks {
   std::function<void(TrainingRun&)> before_step;
   std::function<void()> before_save;  ///< so that nothing is younger than the checkpoint's companions
+  /// Does the rest that is due before a step (stop, save, before_step), if there is a reason to do it
+  /// elsewhere.
+  std::function<void(const std::function<void()>&)> between_steps;
 };
 
 /// The checkpoint of a run: parameters under their names (gradzone audit takes it as a model), then batch

@@ -83,8 +83,14 @@ std::string LoadedTraining::configuration() const {
 }
 
 TrainingSession::Plan LoadedTraining::plan() const {
-  TrainingSession::Plan out{
-      training_file, configuration(), {}, study_.zones.every > 0, {}, task_.train_set.size(), {}};
+  TrainingSession::Plan out{training_file,
+                            configuration(),
+                            {},
+                            study_.zones.every > 0,
+                            {},
+                            task_.train_set.size(),
+                            study_.task.peers != nullptr,
+                            {}};
   for (const TrainUnit& unit : units()) {
     if (unit.run == 0) out.configurations.push_back(unit);
     UnitTraining& training = out.units.emplace_back(UnitTraining{unit, unit.name(), epochs(), {}, {}});

@@ -10,6 +10,7 @@
 #include "gradzone/io/json.hpp"
 #include "gradzone/study/asked_log.hpp"
 #include "gradzone/study/continuation.hpp"
+#include "gradzone/study/joint_log.hpp"
 #include "gradzone/study/machine.hpp"
 
 namespace gradzone {
@@ -124,10 +125,13 @@ void TrainingSession::share(const Workers& workers) {
 std::vector<UnitOutcome> TrainingSession::train(const Workers& workers) {
   std::vector<UnitOutcome> out;
   on_threads(workers.threads, [&] {
-    if (workers.ranks.size() > 1) share(workers);
+    if (plan_.data_parallel) workers.ranks.agree(plan_.configuration);
+    if (workers.ranks.size() > 1 && !plan_.data_parallel) share(workers);
     for (std::size_t u = 0; u < plan_.units.size(); ++u) {
       if (!workers.share.has(static_cast<Index>(u))) continue;
-      Log log(*this, plan_.units[u].unit);
+      Log own(*this, plan_.units[u].unit);
+      JointLog joint(workers.ranks, &own);
+      UnitLog& log = plan_.data_parallel ? static_cast<UnitLog&>(joint) : own;
       out.push_back(train_unit(plan_.units[u], graph_, folder_, identity_, log, watch_.stop));
       seen_[plan_.units[u].name] = plan_.units[u].epochs * plan_.images;  // also where it ended early
     }
@@ -146,7 +150,15 @@ void TrainingSession::assist(const std::filesystem::path& folder, const Plan& pl
                       (folder / plan.file).string(), workers.ranks.rank()));
     return train_asking(task, ask, folder, plan, graph, identity, stop);
   };
-  on_threads(workers.threads, [&] { share_work(workers.ranks, plan.configuration, 1, work); });
+  on_threads(workers.threads, [&] {
+    if (!plan.data_parallel) return share_work(workers.ranks, plan.configuration, 1, work);
+    workers.ranks.agree(plan.configuration);
+    JointLog log(workers.ranks, nullptr);
+    for (std::size_t u = 0; u < plan.units.size(); ++u) {
+      if (workers.share.has(static_cast<Index>(u)))
+        train_unit(plan.units[u], graph, folder, identity, log, stop);
+    }
+  });
 }
 
 }  // namespace gradzone

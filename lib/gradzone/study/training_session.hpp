@@ -25,6 +25,8 @@ class TrainingSession {
     bool with_zones = false;
     std::vector<UnitTraining> units;
     Index images = 0;  ///< of an epoch
+    /// The ranks train each unit together, instead of one each.
+    bool data_parallel = false;
     /// Whether a unit ends early; false where that is not known yet. May be empty.
     std::function<bool(const TrainTables&, const TrainUnit&, std::span<const EpochRecord>)> ends_early;
   };

@@ -64,7 +64,8 @@ TrainingRun LoadedTask::run(const TrainUnit& unit, double learning_rate) const {
                     unit.form,
                     task.optimiser,
                     unit.format.mixed() ? task.loss_scale : LossScaler(),
-                    task.processor};
+                    task.processor,
+                    task.peers};
   options.learning_rate = learning_rate;
   options.schedule = task.schedule;
   options.epochs = task.epochs;

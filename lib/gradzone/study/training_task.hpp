@@ -26,7 +26,9 @@ struct TrainingTask {
   OnBadImage on_bad_image = OnBadImage::fail;
   std::uint64_t seed = 0;
   Initialisation initialisation = Initialisation::torch;
-  Processor processor = Processor::cpu;  ///< changes no result, so it is part of no configuration
+  // What changes no result is part of no configuration.
+  Processor processor = Processor::cpu;
+  Peers* peers = nullptr;  ///< who share every step (Recipe::peers)
 
   /// " --net lenet5 --data ...": its part of a command line, less what changes no result.
   std::string options() const;

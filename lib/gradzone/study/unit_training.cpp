@@ -47,12 +47,13 @@ UnitOutcome train_unit(const UnitTraining& training, const Graph& graph, const s
   };
   open();
   if (is_beyond_its_end(opened->run(), out.records, log)) {
-    std::filesystem::remove(file);
+    log.once([&] { std::filesystem::remove(file); });
     open();
   }
   SavedRun& saved = *opened;
   const TrainingRun& run = saved.run();
   RunHooks hooks;
+  hooks.between_steps = [&](const std::function<void()>& work) { log.once(work); };
   hooks.before_save = [&] { log.write_zones(); };
   hooks.before_step = [&](TrainingRun& next) {
     if (!training.zone_of_next) return;
@@ -71,7 +72,7 @@ UnitOutcome train_unit(const UnitTraining& training, const Graph& graph, const s
     const Index seen_before = run.score().images;
     const EpochRecord record = saved.epoch(hooks, after_step, stop);
     log.add(record, std::chrono::duration<double>(Clock::now() - begin).count(), run.images() - seen_before);
-    saved.save(hooks);
+    log.once([&] { saved.save(hooks); });
     out.records.push_back(record);
     log.report(progress_of(training, run, out.records));
   }

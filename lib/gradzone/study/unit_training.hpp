@@ -32,6 +32,8 @@ class UnitLog {
   virtual void add(const EpochRecord& record, double seconds, Index images) = 0;
   /// `progress.images` are those of this unit.
   virtual void report(const TrainProgress& progress) = 0;
+  /// Does what only one of those who train a unit together may do.
+  virtual void once(const std::function<void()>& action) { action(); }
 };
 
 struct UnitTraining {
