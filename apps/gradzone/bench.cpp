@@ -3,6 +3,7 @@
 
 #include "command.hpp"
 #include "gradzone/base/file.hpp"
+#include "gradzone/exact/fast/device_products.hpp"
 #include "gradzone/study/benchmark.hpp"
 #include "gradzone/zones/census.hpp"
 #include "terminal.hpp"
@@ -109,6 +110,7 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
   reference->add_option("--bits", text->reference.bits, "Correct bits of the certified gradients")
       ->capture_default_str();
   reference->add_option("--choices", text->choices, "The set S")->capture_default_str();
+  add_device(*reference, text->device);
   reference->add_flag("--verdict", text->verdict, "No certified gradients: branches and proof only");
   reference->add_flag("--quiet,-q", common.quiet, "No progress");
   reference->footer(
@@ -123,6 +125,8 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
     text->reference.start_bits = std::max(text->reference.start_bits, text->reference.bits + 86);
     text->reference.max_bits = std::max(text->reference.max_bits, text->reference.start_bits);
     text->reference.seed = text->options.seed;
+    if (parse_processor(text->device) == Processor::cuda)
+      text->reference.device = std::make_shared<DeviceProducts>(make_cuda_device());
     ProgressLine progress("bench", "point", common.quiet || !text->json_file.empty());
     const ReferenceBench result = bench_reference(text->options, text->reference,
                                                   parse_choices(text->choices), progress.watch(common.stop));

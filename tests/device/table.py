@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tables of tests/device/run.sh: `steps FOLDER` and `kernels FILE.csv`."""
+"""Tables of tests/device/run.sh: `steps FOLDER`, `reference FOLDER WORK` and `kernels FILE.csv`."""
 import collections
 import csv
 import glob
@@ -53,6 +53,20 @@ def steps(folder):
             net, form, 1000 * own['median_s'], 1000 * own['minimum_s'], rate, 100 * rate / PEAK_TFLOPS, peer))
 
 
+def reference(folder, work):
+    """Seconds of `work` on the card and on the CPU. Exits with 1 if they did not find the same."""
+    found = {}
+    for device in ('cuda', 'cpu'):
+        try:
+            with open(os.path.join(folder, 'reference-%s-%s.json' % (work, device))) as file:
+                found[device] = json.load(file)
+        except (OSError, ValueError):
+            sys.exit(1)
+    print('%s: %.2f s on the card, %.2f s on the CPU, %s' % (
+        work, found['cuda']['median_s'], found['cpu']['median_s'], found['cuda']['branches']))
+    sys.exit(found['cuda']['fingerprint'] != found['cpu']['fingerprint'])
+
+
 def kernels(path):
     """Time by kernel body and tile, of all launches that ncu saw."""
     with open(path) as file:
@@ -71,4 +85,4 @@ def kernels(path):
 
 
 if __name__ == '__main__':
-    {'steps': steps, 'kernels': kernels}[sys.argv[1]](sys.argv[2])
+    {'steps': steps, 'reference': reference, 'kernels': kernels}[sys.argv[1]](*sys.argv[2:])

@@ -13,6 +13,7 @@
 #include "../support/small_graphs.hpp"
 #include "gradzone/base/error.hpp"
 #include "gradzone/data/dataset.hpp"
+#include "gradzone/exact/fast/device_products.hpp"
 #include "gradzone/exact/fast/fast_evaluator.hpp"
 #include "gradzone/exact/fast/product_kernel.hpp"
 #include "gradzone/exact/fast/products.hpp"
@@ -178,6 +179,18 @@ TEST(FastEngine, GivesTheSameBytesOnEveryKernelAndNumberOfThreads) {
       }
     }
     use_product_kernel(nullptr);
+  }
+}
+
+TEST(FastEngine, GivesTheSameBytesWithADevice) {
+  const auto device = std::make_shared<DeviceProducts>(make_host_device(), 0);
+  for (std::uint64_t seed = 100; seed < 220 && !HasFailure(); ++seed) {
+    const RandomNet net = random_net(seed);
+    SCOPED_TRACE(net.describe());
+    const Point point(net);
+    for (const ProofMode proof : {ProofMode::residue, ProofMode::exact})
+      EXPECT_EQ(fingerprint(point.fast({.proof = proof, .device = device})),
+                fingerprint(point.fast({.proof = proof})));
   }
 }
 

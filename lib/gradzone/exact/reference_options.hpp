@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 namespace gradzone {
+
+class DeviceProducts;
 
 /// The plain engine is MPFR balls throughout; the fast one does the same with filters, multiword products and
 /// residues, and asks the plain one where it gives up.
@@ -25,6 +28,9 @@ struct ReferenceOptions {
   int start_bits = 128;    ///< plain engine: first precision of the balls
   int max_bits = 4096;     ///< last one; beyond it only exact methods are tried
   bool exact = true;       ///< structure identities and exact equality; off leaves enclosures alone
+  /// Computes the fast engine's large products (fast/device_products.hpp); nullptr: the CPU. Results are the
+  /// same. One may serve many evaluators.
+  std::shared_ptr<DeviceProducts> device = nullptr;
 };
 
 /// Throws UsageError, one line, for options out of range.

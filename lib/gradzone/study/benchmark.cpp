@@ -8,10 +8,12 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/random.hpp"
 #include "gradzone/data/dataset.hpp"
+#include "gradzone/data/sha256.hpp"
 #include "gradzone/exact/real_evaluator.hpp"
 #include "gradzone/nets/initialise.hpp"
 #include "gradzone/nets/nets.hpp"
@@ -65,6 +67,27 @@ double fewest_correct_bits(const RealVerdict& verdict) {
     if (radius > 0) fewest = std::min(fewest, std::floor(std::log2(largest / radius)));
   }
   return std::isinf(fewest) ? 0 : fewest;
+}
+
+template <class Value>
+void add_bytes(Sha256& sum, const Value* values, std::size_t count) {
+  sum.update(std::as_bytes(std::span(values, count)));
+}
+
+std::string fingerprint(const RealVerdict& verdict) {
+  Sha256 sum;
+  sum.update(proof_text(verdict) + verdict.witness);
+  const double bounds[] = {verdict.lower, verdict.upper};
+  add_bytes(sum, bounds, std::size(bounds));
+  for (const LayerBranches& layer : verdict.branches) add_bytes(sum, layer.codes.data(), layer.codes.size());
+  for (const auto& gradient : verdict.gradients)
+    for (const CertifiedTensor& tensor : *gradient)
+      for (Index i = 0; i < tensor.size(); ++i) {
+        const Enclosure e = tensor.enclosure(i);
+        const double numbers[] = {e.high, e.low, e.radius};
+        add_bytes(sum, numbers, std::size(numbers));
+      }
+  return sum.hex();
 }
 
 /// work(k) is repeat k; work(0) also comes before the timed ones, if their number is open for a fifth of a
@@ -136,6 +159,7 @@ ReferenceBench bench_reference(const BenchOptions& options, const ReferenceOptio
     out.undecided += v.agreement == Agreement::undecided;
   }
   out.correct_bits = fewest_correct_bits(verdicts.front());
+  out.fingerprint = fingerprint(verdicts.front());
   return out;
 }
 
@@ -180,6 +204,7 @@ std::string bench_json(const BenchOptions& options, const std::string& detail, c
   json["bits_used"] = result.bits_used;
   json["correct_bits"] = result.correct_bits;
   json["undecided"] = result.undecided;
+  json["fingerprint"] = result.fingerprint;
   json["versions"] = nlohmann::ordered_json::parse(versions_json());
   return json.dump(2);
 }

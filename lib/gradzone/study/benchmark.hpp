@@ -42,6 +42,8 @@ struct ReferenceBench {
   double prepare_seconds = 0;  ///< what the engine does once per checkpoint
   double correct_bits = 0;  ///< of the certified gradients: the fewest of any tensor, relative to its largest
                             ///< entry; 0 without gradients
+  std::string fingerprint;  ///< SHA-256 of the first point's verdict, branches and gradients: of what must
+                            ///< not depend on threads, instruction sets or devices
 };
 
 /// One real evaluation: branches, agreement of the choices, and certified gradients if they are asked for.

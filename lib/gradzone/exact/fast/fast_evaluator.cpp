@@ -250,7 +250,10 @@ class Evaluation {
 
 struct FastEvaluator::State {
   State(const Graph& graph, const Parameters& parameters, const ReferenceOptions& o)
-      : net(graph, parameters), options(o), residues(net, options), limbs(estimated_limbs(net, o.bits)) {}
+      : net(graph, parameters, o.device),
+        options(o),
+        residues(net, options),
+        limbs(estimated_limbs(net, o.bits)) {}
 
   /// The plain engine, which takes over where this one gives up; made when it is first needed.
   const ReferenceEvaluator& plain() const {

@@ -2,7 +2,8 @@
 
 namespace gradzone {
 
-FastNetwork::FastNetwork(const Graph& g, const Parameters& p) : graph(g), parameters(p) {
+FastNetwork::FastNetwork(const Graph& g, const Parameters& p, const std::shared_ptr<DeviceProducts>& device)
+    : graph(g), parameters(p) {
   const auto& nodes = graph.nodes();
   layers.resize(nodes.size());
   last_use.assign(nodes.size(), graph.output());
@@ -22,6 +23,7 @@ FastNetwork::FastNetwork(const Graph& g, const Parameters& p) : graph(g), parame
     if (std::holds_alternative<Conv2d>(op) || std::holds_alternative<Linear>(op)) {
       layers[i] = linear_layer(graph, id, parameters);
       representable = representable && layers[i].has_value();
+      if (layers[i]) layers[i]->packs = std::make_shared<WeightPacks>(device);
       const Shape& weight = graph.parameters()[static_cast<std::size_t>(nodes[i].first_parameter)].shape;
       const Index pixels = nodes[i].shape.size() == 3 ? nodes[i].shape[1] * nodes[i].shape[2] : 1;
       products += element_count(weight) * pixels;

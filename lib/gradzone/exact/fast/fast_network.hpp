@@ -22,7 +22,9 @@ struct FastNetwork {
   bool has_norm_pool = false;
   Index products = 0;  ///< multiply-adds of a forward pass of one image
 
-  FastNetwork(const Graph& graph, const Parameters& parameters);
+  /// `device` (may be nullptr): for the products that it takes.
+  FastNetwork(const Graph& graph, const Parameters& parameters,
+              const std::shared_ptr<DeviceProducts>& device = nullptr);
 
   const LinearLayer& layer(NodeId id) const { return *layers[static_cast<std::size_t>(id)]; }
   const Tensor<double>& parameter(NodeId id, std::size_t k) const {

@@ -219,7 +219,8 @@ ParameterGradient weight_gradient(const LinearLayer& layer, const FixedValues& x
                                   int limbs) {
   ParameterGradient out;
   double error = 0;
-  out.mid = fixed_convolve_weight_gradient(layer.op, as_images(x.mid), as_images(dy.mid), limbs, error);
+  out.mid = fixed_convolve_weight_gradient(layer.op, as_images(x.mid), as_images(dy.mid), limbs, error,
+                                           layer.packs->device());
   const Index channels = layer.op.out_channels, in = layer.op.in_channels;
   out.group = layer.op.window.kernel_h * layer.op.window.kernel_w;
   const ProductErrors errors(dy, x);

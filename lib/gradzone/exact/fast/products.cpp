@@ -226,8 +226,29 @@ class PackedWeight {
   const DigitVector* words_;
 };
 
+DeviceProducts::Out planes_of(DigitVector& digits, Index entries, int planes, const Task& task) {
+  return {digits, entries, planes, task.limbs, task.has_carry_plane()};
+}
+
+/// The digits of `out` computed by the device, if it takes them.
+bool on_device(const Conv2d& op, WeightPacks& packs, const FixedTensor& w, const PatchPacker& patches,
+               const Task& task, Index depth, FixedSums& out) {
+  DeviceProducts& device = *packs.device();
+  const Shape& x_shape = patches.transposed ? out.shape : patches.source.shape;
+  if (!device.takes(op, x_shape[0], x_shape[2], x_shape[3], depth, task.row_limbs, task.column_limbs,
+                    task.limbs))
+    return false;
+  const DeviceProducts::Out planes = planes_of(out.digits, out.entries, out.planes, task);
+  if (patches.transposed) {
+    device.convolve_input_gradient(op, patches.source, packs.kept(w), x_shape, planes);
+  } else {
+    device.convolve(op, patches.source, packs.kept(w), planes);
+  }
+  return true;
+}
+
 /// A convolution or its input gradient: out[n, channel, pixel].
-FixedSums correlate(const WeightPacker& weights, Index channels, const PatchPacker& patches,
+FixedSums correlate(const Conv2d& op, const WeightPacker& weights, Index channels, const PatchPacker& patches,
                     const Shape& out_shape, Index depth, int limbs, WeightPacks* packs) {
   using Role = WeightPacks::Role;
   const Index area = patches.out_h * patches.out_w, pixels = out_shape[0] * area;
@@ -235,6 +256,7 @@ FixedSums correlate(const WeightPacker& weights, Index channels, const PatchPack
   FixedSums out = sums_of(out_shape, out_shape[0], task, depth);
   for (std::size_t n = 0; n < out.exponent.size(); ++n)
     out.exponent[n] += weights.w.exponent[0] + patches.source.exponent[n];
+  if (packs && packs->device() && on_device(op, *packs, weights.w, patches, task, depth, out)) return out;
   const auto at = [&](Index channel, Index pixel) {
     return (pixel / area * channels + channel) * area + pixel % area;
   };
@@ -269,6 +291,29 @@ FixedSums correlate(const WeightPacker& weights, Index channels, const PatchPack
   return out;
 }
 
+/// The sums of a weight gradient's task. Returns whether a digit beyond those of `out` is not zero.
+bool sum_on_cpu(const Task& task, const FixedTensor& dy, const InputPacker& inputs, FixedTensor& out) {
+  std::atomic<bool> cut_off = false;
+  const DigitVector outputs =
+      pack_all(product_kernel(), task.pieces, PackLayout(task.pieces, task.row_limbs, rows_per_block),
+               task.rows, OutputPacker{dy});
+  run(task, outputs, nullptr, inputs,
+      [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes, int q) {
+        std::int64_t below = 0;
+        for (Index r = 0; r < rows; ++r) {
+          const std::int64_t* from = sums + r * lanes;
+          if (q >= out.limbs) {
+            for (Index v = 0; v < columns; ++v) below |= from[v];
+            continue;
+          }
+          std::int64_t* to = out.plane(q) + (row + r) * task.columns + column;
+          for (Index v = 0; v < columns; ++v) to[v] = from[v];
+        }
+        if (below != 0) cut_off.store(true, std::memory_order_relaxed);
+      });
+  return cut_off;
+}
+
 }  // namespace
 
 const ProductKernel& product_kernel() {
@@ -286,7 +331,7 @@ FixedSums fixed_convolve(const Conv2d& op, const FixedTensor& x, const FixedTens
   const Window& win = op.window;
   const Index kernel = win.kernel_h * win.kernel_w;
   const PatchPacker patches{x, win.out_h(x.shape[2]), win.out_w(x.shape[3]), win, false};
-  return correlate({w, op.in_channels * kernel, kernel, kernel}, op.out_channels, patches,
+  return correlate(op, {w, op.in_channels * kernel, kernel, kernel}, op.out_channels, patches,
                    {x.shape[0], op.out_channels, patches.out_h, patches.out_w}, op.in_channels * kernel,
                    limbs, packs);
 }
@@ -295,12 +340,12 @@ FixedSums fixed_convolve_input_gradient(const Conv2d& op, const FixedTensor& dy,
                                         const Shape& x_shape, int limbs, WeightPacks* packs) {
   const Index kernel = op.window.kernel_h * op.window.kernel_w;
   const PatchPacker patches{dy, x_shape[2], x_shape[3], op.window, true};
-  return correlate({w, kernel, op.in_channels * kernel, kernel}, op.in_channels, patches, x_shape,
+  return correlate(op, {w, kernel, op.in_channels * kernel, kernel}, op.in_channels, patches, x_shape,
                    op.out_channels * kernel, limbs, packs);
 }
 
 FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& x, const FixedTensor& dy,
-                                           int limbs, double& error) {
+                                           int limbs, double& error, DeviceProducts* device) {
   const Window& win = op.window;
   const Index inputs = op.in_channels * win.kernel_h * win.kernel_w;
   const Index depth = dy.shape[0] * dy.shape[2] * dy.shape[3];
@@ -322,24 +367,13 @@ FixedTensor fixed_convolve_weight_gradient(const Conv2d& op, const FixedTensor& 
   FixedTensor out = FixedTensor::unwritten({op.out_channels, op.in_channels, win.kernel_h, win.kernel_w},
                                            limbs + (task.has_carry_plane() ? 1 : 0), 1);
   out.exponent = {largest + (task.has_carry_plane() ? limb_bits : 0)};
-  std::atomic<bool> cut_off = false;
-  const DigitVector outputs =
-      pack_all(product_kernel(), task.pieces, PackLayout(task.pieces, task.row_limbs, rows_per_block),
-               task.rows, OutputPacker{g});
-  run(task, outputs, nullptr, InputPacker{x, dy.shape[2], dy.shape[3], win},
-      [&](Index row, Index rows, Index column, Index columns, const std::int64_t* sums, Index lanes, int q) {
-        std::int64_t below = 0;
-        for (Index r = 0; r < rows; ++r) {
-          const std::int64_t* from = sums + r * lanes;
-          if (q >= out.limbs) {
-            for (Index v = 0; v < columns; ++v) below |= from[v];
-            continue;
-          }
-          std::int64_t* to = out.plane(q) + (row + r) * inputs + column;
-          for (Index v = 0; v < columns; ++v) to[v] = from[v];
-        }
-        if (below != 0) cut_off.store(true, std::memory_order_relaxed);
-      });
+  bool cut_off = false;
+  if (device && device->takes(op, x.shape[0], x.shape[2], x.shape[3], depth, task.row_limbs,
+                              task.column_limbs, task.limbs)) {
+    cut_off = device->convolve_weight_gradient(op, x, g, planes_of(out.digits, out.entries, out.limbs, task));
+  } else {
+    cut_off = sum_on_cpu(task, g, InputPacker{x, dy.shape[2], dy.shape[3], win}, out);
+  }
   // Units of the aligned dy's last place, which is there or further down, meet entries of x below 2^exponent
   // / 2.
   const bool rounded = std::any_of(inexact.begin(), inexact.end(), [](std::uint8_t f) { return f != 0; });

@@ -112,7 +112,7 @@ class BackwardPass {
       project_weight_gradient(field, c, x, dy, vector.data(), gradient.data());
     } else {
       gradient.resize(static_cast<std::size_t>(c.op.out_channels * c.depth()));
-      convolve_weight_gradient(field, c, x, dy, gradient.data());
+      convolve_weight_gradient(field, c, x, dy, gradient.data(), forward_.network().device());
     }
     return vanishes(gradient);
   }
@@ -134,7 +134,8 @@ class BackwardPass {
       ResidueTensor dx = zeros();
       const ResidueConvolution c = as_convolution(op, dx.shape);
       for_each_prime([&](int prime, const ResidueField& field) {
-        convolve_input_gradient(field, c, dy.plane(prime), parameter(0, prime)->data(), dx.plane(prime));
+        convolve_input_gradient(field, c, dy.plane(prime), parameter(0, prime)->data(), dx.plane(prime),
+                                forward_.network().device());
       });
       return dx;
     });

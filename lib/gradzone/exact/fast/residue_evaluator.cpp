@@ -129,7 +129,7 @@ Equality ResiduePass::choices_agree(const std::vector<int>& labels, const std::v
 ResidueEvaluator::ResidueEvaluator(const Graph& graph, const Parameters& parameters, ResidueOptions options)
     : options_(options) {
   validate(graph, parameters);
-  network_ = std::make_shared<const ResidueNetwork>(graph, parameters, options.seed);
+  network_ = std::make_shared<const ResidueNetwork>(graph, parameters, options.seed, options.device);
 }
 
 ResiduePass ResidueEvaluator::start(const MiniBatch& batch, const std::vector<Choice>& choices) const {

@@ -23,6 +23,7 @@
 
 namespace gradzone {
 
+class DeviceProducts;
 class ResidueForward;
 class ResidueNetwork;
 struct NetworkHeights;
@@ -33,7 +34,8 @@ struct ResidueOptions {
   enum class Test { random, certain };
   std::uint64_t seed = 0;  ///< of primes and unknowns; independent of the network, for the chances to hold
   Test test = Test::random;
-  double log2_passes = 0;  ///< so many passes share the chance of 2^-100
+  double log2_passes = 0;                            ///< so many passes share the chance of 2^-100
+  std::shared_ptr<DeviceProducts> device = nullptr;  ///< for the products that it takes
 };
 
 /// The evaluation of one mini-batch. Its answers are exact facts but for `equal` in random mode.

@@ -59,7 +59,8 @@ class ResidueForward::Step {
     const ResidueConvolution c = as_convolution(op, x().shape);
     for_each_prime([&](int prime, const ResidueField& field, const Residue* in, Residue* out) {
       const ResidueParameter weight = parameter(0, prime), bias = op.bias ? parameter(1, prime) : nullptr;
-      convolve(field, c, in, weight->data(), bias ? std::span(*bias) : std::span<const Residue>(), out);
+      convolve(field, c, in, weight->data(), bias ? std::span(*bias) : std::span<const Residue>(), out,
+               pass_.network().device());
     });
   }
 

@@ -10,8 +10,9 @@ constexpr int kept_primes = 12;
 
 }  // namespace
 
-ResidueNetwork::ResidueNetwork(const Graph& graph, const Parameters& parameters, std::uint64_t seed)
-    : graph_(graph), parameters_(parameters), seed_(seed), kept_(kept_primes) {
+ResidueNetwork::ResidueNetwork(const Graph& graph, const Parameters& parameters, std::uint64_t seed,
+                               std::shared_ptr<DeviceProducts> device)
+    : graph_(graph), parameters_(parameters), seed_(seed), device_(std::move(device)), kept_(kept_primes) {
   for (const Tensor<double>& t : parameters_) heights_.push_back(Height::of(t));
   fields_ = fields(kept_primes);
   parallel_for(kept_primes, [&](Index k) {

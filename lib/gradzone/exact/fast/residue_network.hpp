@@ -14,6 +14,8 @@
 
 namespace gradzone {
 
+class DeviceProducts;
+
 /// A tensor modulo each of a few primes: one plane of [images, shape...] a prime.
 struct ResidueTensor {
   Shape shape;
@@ -38,12 +40,14 @@ using ResidueParameter = std::shared_ptr<const std::vector<Residue>>;
 class ResidueNetwork {
  public:
   /// Precondition: the parameters fit the graph and are finite.
-  ResidueNetwork(const Graph& graph, const Parameters& parameters, std::uint64_t seed);
+  ResidueNetwork(const Graph& graph, const Parameters& parameters, std::uint64_t seed,
+                 std::shared_ptr<DeviceProducts> device = nullptr);
 
   const Graph& graph() const { return graph_; }
   const Parameters& parameters() const { return parameters_; }
   const std::vector<Height>& heights() const { return heights_; }
   std::uint64_t seed() const { return seed_; }
+  DeviceProducts* device() const { return device_.get(); }
 
   /// The first `count` primes of the seed.
   std::vector<std::shared_ptr<const ResidueField>> fields(int count) const;
@@ -60,6 +64,7 @@ class ResidueNetwork {
   Parameters parameters_;
   std::vector<Height> heights_;
   std::uint64_t seed_;
+  std::shared_ptr<DeviceProducts> device_;
   std::vector<std::shared_ptr<const ResidueField>> fields_;  ///< those whose parameters are kept
   std::vector<std::vector<ResidueParameter>> kept_;          ///< [prime][index]
 };

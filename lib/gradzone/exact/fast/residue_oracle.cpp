@@ -13,6 +13,7 @@ const ResidueEvaluator& LazyResidues::get() const {
     options.test =
         options_.proof == ProofMode::exact ? ResidueOptions::Test::certain : ResidueOptions::Test::random;
     options.log2_passes = 12;  // images of a point, and a few comparisons of choices
+    options.device = options_.device;
     evaluator_ = std::make_unique<ResidueEvaluator>(net_.graph, net_.parameters, options);
   });
   return *evaluator_;

@@ -222,7 +222,8 @@ Index padded(Index depth) {
 }  // namespace
 
 void convolve(const ResidueField& field, const ResidueConvolution& c, const Residue* x, const Residue* w,
-              std::span<const Residue> bias, Residue* y) {
+              std::span<const Residue> bias, Residue* y, DeviceProducts* device) {
+  if (device && device->takes(c, c.depth())) return device->convolve(field, c, x, w, bias, y);
   const Index out = c.op.out_channels, depth = c.depth(), stride = padded(depth);
   std::vector<Residue> sums;
   for_each_tile(c, stride, [&](Tile tile) {
@@ -238,7 +239,9 @@ void convolve(const ResidueField& field, const ResidueConvolution& c, const Resi
 }
 
 void convolve_input_gradient(const ResidueField& field, const ResidueConvolution& c, const Residue* dy,
-                             const Residue* w, Residue* dx) {
+                             const Residue* w, Residue* dx, DeviceProducts* device) {
+  if (device && device->takes(c, c.op.out_channels * c.op.window.kernel_h * c.op.window.kernel_w))
+    return device->convolve_input_gradient(field, c, dy, w, dx);
   const Index out = c.op.out_channels, depth = c.depth(), positions = c.positions();
   const Index size = element_count(c.in);
   std::vector<std::int64_t> sums(static_cast<std::size_t>(c.images * size));
@@ -261,7 +264,9 @@ void convolve_input_gradient(const ResidueField& field, const ResidueConvolution
 }
 
 void convolve_weight_gradient(const ResidueField& field, const ResidueConvolution& c, const Residue* x,
-                              const Residue* dy, Residue* dw) {
+                              const Residue* dy, Residue* dw, DeviceProducts* device) {
+  if (device && device->takes(c, c.images * c.positions()))
+    return device->convolve_weight_gradient(field, c, x, dy, dw);
   const Index out = c.op.out_channels, depth = c.depth();
   std::fill_n(dw, out * depth, 0);
   for_each_tile(c, depth, [&](Tile tile) {

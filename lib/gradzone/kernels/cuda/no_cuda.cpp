@@ -1,6 +1,7 @@
 // A build without CUDA.
 #include "gradzone/base/error.hpp"
 #include "gradzone/kernels/cuda/cuda_kernels.hpp"
+#include "gradzone/kernels/cuda/integer_kernels.hpp"
 
 namespace gradzone {
 
@@ -9,6 +10,9 @@ std::unique_ptr<Device> make_cuda_device() {
 }
 
 // Never reached: there is no such device.
+std::unique_ptr<IntegerKernels> make_cuda_integer_kernels(Device&) {
+  return nullptr;
+}
 template <class F>
 std::unique_ptr<Kernels<F, DeviceMemory>> make_cuda_kernels(DeviceMemory) {
   return nullptr;

@@ -1,0 +1,13 @@
+#include "gradzone/kernels/cuda/integer_kernels.hpp"
+
+#include "gradzone/kernels/cuda/host_device.hpp"
+#include "gradzone/kernels/cuda/integer_kernels_on.hpp"
+
+namespace gradzone {
+
+std::unique_ptr<IntegerKernels> make_integer_kernels(Device& device) {
+  if (dynamic_cast<const HostDevice*>(&device) == nullptr) return make_cuda_integer_kernels(device);
+  return std::make_unique<device::IntegerKernelsOn<device::HostQueue>>(device, device::HostQueue());
+}
+
+}  // namespace gradzone
