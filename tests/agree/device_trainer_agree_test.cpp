@@ -1,8 +1,13 @@
 // Trainings on a device against trainings on the CPU: the same bytes after every step.
+#include <array>
+#include <utility>
+
 #include "agree/agree_support.hpp"
+#include "gradzone/data/loader.hpp"
+#include "gradzone/kernels/cuda/host_device.hpp"
 #include "gradzone/nets/initialise.hpp"
 #include "gradzone/nets/nets.hpp"
-#include "gradzone/train/trainer.hpp"
+#include "gradzone/train/training_run.hpp"
 
 namespace gradzone::agree {
 namespace {
@@ -155,6 +160,111 @@ TEST(DeviceTrainer, trains_large_networks_as_the_cpu) {
     for (const TrainingFormat format : {TrainingFormat(FormatId::fp32), amp16})
       expect_same_training(make_net(net, BatchNorm::Mode::training), recipe_of(format),
                            {40, 128, 128, 128, 128});
+}
+
+/// Random images [3, 8, 8], black being another number in each channel.
+Dataset random_images(Index count, RandomStream& random) {
+  std::vector<std::uint8_t> pixels;
+  std::vector<int> labels;
+  for (Index i = 0; i < count * 3 * 8 * 8; ++i)
+    pixels.push_back(static_cast<std::uint8_t>(random.below(256)));
+  for (Index i = 0; i < count; ++i) labels.push_back(static_cast<int>(random.below(10)));
+  const std::array mean{0.3f, 0.4f, 0.5f}, deviation{0.2f, 0.3f, 0.4f};
+  return Dataset("random", {3, 8, 8}, 10, std::move(pixels), std::move(labels),
+                 normalising_transforms(mean, deviation));
+}
+
+/// Steps by plans on a device, which holds the images or not, beside the loader's on the CPU.
+void expect_same_from_plans(const Recipe& recipe, Augmentation augmentation, bool held,
+                            std::unique_ptr<Device> device) {
+  SCOPED_TRACE(::testing::Message() << device->name() << ", " << name(recipe.format) << ", "
+                                    << name(augmentation) << (held ? ", held" : ", not held"));
+  const Graph graph = every_operation();
+  const Parameters initial = initialise(graph, Initialisation::torch, 3);
+  RandomStream random(13, "held images");
+  const Dataset data = random_images(300, random);  // more than are loaded at a time
+  const auto cpu = make_trainer(graph, initial, recipe);
+  const auto other = make_device_trainer(graph, initial, recipe, std::move(device));
+  EXPECT_EQ(other->hold(data), held);
+  const LoaderOptions options{.batch = 35, .augmentation = augmentation, .seed = 5};
+  BatchLoader loader(data, options);
+  BatchPlanner planner(data, options);
+  for (const auto& [epoch, step] : {std::pair<Index, Index>{0, 0}, {0, 8}, {1, 8}}) {
+    loader.seek(epoch, step);
+    const LoadedBatch& batch = loader.next();
+    const BatchPlan plan = planner.plan(epoch, step);
+    EXPECT_EQ(plan.labels, batch.labels);
+    EXPECT_TRUE(same_bits(planned_images(plan), batch.x));
+    const StepResult expected = cpu->step(batch.x, batch.labels, 0.05), actual = other->step(plan, 0.05);
+    EXPECT_EQ(bits_of(expected.loss), bits_of(actual.loss));
+    EXPECT_EQ(expected.correct, actual.correct);
+    expect_same_state(cpu->state(), other->state());
+    EXPECT_EQ(bits_of(cpu->evaluate(batch.x, batch.labels).loss), bits_of(other->evaluate(plan).loss));
+  }
+}
+
+TEST(DeviceTrainer, cuts_mini_batches_of_the_images_that_it_holds) {
+  std::vector<TrainingFormat> formats(all_formats.begin(), all_formats.end());
+  formats.push_back(amp16);
+  for (const TrainingFormat format : formats)
+    for (auto make : {make_host_device, make_card})
+      if (auto device = make())
+        expect_same_from_plans(recipe_of(format), Augmentation::crop_flip, true, std::move(device));
+  expect_same_from_plans(recipe_of(amp16), Augmentation::none, true, make_host_device());
+}
+
+TEST(DeviceTrainer, loads_the_images_that_do_not_fit) {
+  auto small = std::make_unique<HostDevice>();
+  small->pretend_free_memory(4 * 300 * 3 * 8 * 8 * sizeof(float) - 1);
+  expect_same_from_plans(recipe_of(FormatId::fp16), Augmentation::crop_flip, false, std::move(small));
+}
+
+TEST(DeviceTrainer, holds_vectors) {
+  GraphBuilder net("vectors", {12});
+  net.then("fc", Linear{12, 3});
+  const Graph graph = net.build(Loss::cross_entropy);
+  std::vector<std::uint8_t> pixels;
+  for (int i = 0; i < 20 * 12; ++i) pixels.push_back(static_cast<std::uint8_t>(i));
+  const Dataset data("vectors", {12}, 3, std::move(pixels), std::vector<int>(20, 2),
+                     symmetric_unit_transform());
+  const Parameters initial = initialise(graph, Initialisation::torch, 3);
+  const Recipe recipe = recipe_of(FormatId::bf16);
+  const auto cpu = make_trainer(graph, initial, recipe);
+  const auto other = make_device_trainer(graph, initial, recipe, make_host_device());
+  EXPECT_TRUE(other->hold(data));
+  const BatchPlan plan = BatchPlanner(data, {.batch = 15, .seed = 1}).plan(0, 0);
+  cpu->step(plan, 0.05);
+  other->step(plan, 0.05);
+  expect_same_state(cpu->state(), other->state());
+}
+
+TEST(DeviceTrainer, runs_as_the_cpu_on_images_that_it_holds) {
+  const Dataset train_set = load_dataset("glyphs:70", "train", 0),
+                test_set = load_dataset("glyphs:120", "test", 0);
+  RunOptions options;
+  options.recipe = recipe_of(FormatId::fp16);
+  options.epochs = 2;
+  options.batch = 30;
+  options.augmentation = Augmentation::crop_flip;
+  const Graph graph = make_net("mlp:1x16", BatchNorm::Mode::training);
+  const Parameters initial = initialise(graph, Initialisation::torch, 1);
+  TrainingRun cpu(graph, initial, train_set, test_set, options);
+  TrainingRun other(graph, make_device_trainer(graph, initial, options.recipe, make_host_device()), train_set,
+                    test_set, options);
+  for (int step = 0; step < 6; ++step) {
+    if (step == 1 || step == 4) {  // as an audit in between looks at them
+      EXPECT_EQ(cpu.batch().labels, other.batch().labels);
+      EXPECT_TRUE(same_bits(cpu.batch().x, other.batch().x));
+    }
+    const auto expected = cpu.step(), actual = other.step();
+    ASSERT_EQ(expected.has_value(), actual.has_value());
+    if (expected) {
+      EXPECT_EQ(bits_of(expected->train_loss), bits_of(actual->train_loss));
+      EXPECT_EQ(bits_of(expected->test_loss), bits_of(actual->test_loss));
+      EXPECT_EQ(expected->test_accuracy, actual->test_accuracy);
+    }
+    expect_same_state(cpu.state().trainer, other.state().trainer);
+  }
 }
 
 TEST(DeviceTrainer, continues_from_the_state_of_a_cpu_training) {

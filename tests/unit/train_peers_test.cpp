@@ -1,10 +1,12 @@
 // Trainings whose steps several ranks share against trainings alone: the same bits on every rank.
 #include <gtest/gtest.h>
 
-#include <array>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <string>
+#include <vector>
 
 #include "gradzone/base/error.hpp"
 #include "gradzone/base/random.hpp"
@@ -137,11 +139,16 @@ Recipe recipe(TrainingFormat format) {
 // The numbers of groups: 4, 5 of which one is small, 7, 3, 1 (which nobody shares), and 2.
 const std::vector<Index> various_sizes{128, 140, 201, 70, 20, 64};
 
-TEST(Peers, EveryFormatAndOrderHasTheBitsOfATrainingAlone) {
-  for (const Order order : all_orders) {
-    for (const FormatId format : all_formats) expect_same_on_ranks(recipe({format, order}), various_sizes);
-    expect_same_on_ranks(recipe({FormatId::fp16, FormatId::fp32, order}), various_sizes);
-  }
+class PeersInOrder : public testing::TestWithParam<Order> {};
+INSTANTIATE_TEST_SUITE_P(Orders, PeersInOrder, testing::ValuesIn(all_orders), [](const auto& p) {
+  std::string text(name(p.param));
+  std::ranges::replace(text, '-', '_');
+  return text;
+});
+
+TEST_P(PeersInOrder, EveryFormatHasTheBitsOfATrainingAlone) {
+  for (const FormatId format : all_formats) expect_same_on_ranks(recipe({format, GetParam()}), various_sizes);
+  expect_same_on_ranks(recipe({FormatId::fp16, FormatId::fp32, GetParam()}), various_sizes);
 }
 
 TEST(Peers, EveryOptimiserHasTheBitsOfATrainingAlone) {

@@ -1,38 +1,15 @@
 #include "gradzone/data/loader.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cassert>
+#include <utility>
 
-#include "gradzone/base/error.hpp"
 #include "gradzone/base/parallel.hpp"
 
 namespace gradzone {
-namespace {
-
-std::vector<Index> order_of(const Dataset& data, const LoaderOptions& options, Index epoch) {
-  if (!options.shuffle) return sample_order(data.size(), false, 0);
-  RandomStream random(options.seed, "train order", static_cast<std::uint64_t>(epoch));
-  return random_permutation(data.size(), random);
-}
-
-}  // namespace
-
-BatchLoader::BatchLoader(const Dataset& data, const LoaderOptions& options) : data_(data), options_(options) {
-  if (options_.batch < 1) throw UsageError("a mini-batch needs at least one image");
-  if (options_.augmentation != Augmentation::none && data_.image_shape().size() != 3)
-    throw UsageError(
-        fmt::format("--augment {}: {} has vectors, no images", name(options_.augmentation), data_.name()));
-  for (Index c = 0; c < data_.image_shape()[0]; ++c) border_.push_back(data_.images().black(c));
-}
+BatchLoader::BatchLoader(const Dataset& data, const LoaderOptions& options) : planner_(data, options) {}
 
 BatchLoader::~BatchLoader() {
   stop();
-}
-
-Index BatchLoader::steps() const {
-  return (data_.size() + options_.batch - 1) / options_.batch;
 }
 
 void BatchLoader::stop() {
@@ -61,7 +38,6 @@ const LoadedBatch& BatchLoader::next() {
 }
 
 void BatchLoader::run(std::stop_token stop, Index epoch, Index step) {
-  std::vector<Index> order = order_of(data_, options_, epoch);
   for (;;) {
     Slot* slot = nullptr;
     {
@@ -70,10 +46,8 @@ void BatchLoader::run(std::stop_token stop, Index epoch, Index step) {
       if (!changed_.wait(lock, stop, has_room)) return;
       slot = &slots_[filled_ % slots_.size()];
     }
-    slot->batch.epoch = epoch;
-    slot->batch.step = step;
     try {
-      load(order, slot->batch);
+      load(planner_.plan(epoch, step), slot->batch);
       slot->error = nullptr;
     } catch (...) {
       slot->error = std::current_exception();
@@ -86,49 +60,37 @@ void BatchLoader::run(std::stop_token stop, Index epoch, Index step) {
     if (slot->error) return;
     if (++step == steps()) {
       step = 0;
-      order = order_of(data_, options_, ++epoch);
+      ++epoch;
     }
   }
 }
 
-void BatchLoader::load(const std::vector<Index>& order, LoadedBatch& batch) const {
-  const Index begin = batch.step * options_.batch, count = std::min(options_.batch, data_.size() - begin);
-  const Index image_size = element_count(data_.image_shape());
-  batch.x.shape = data_.image_shape();
+void BatchLoader::load(BatchPlan plan, LoadedBatch& batch) const {
+  const Dataset& data = planner_.data();
+  const Index count = std::ssize(plan.images), image_size = element_count(data.image_shape());
+  batch.x.shape = data.image_shape();
   batch.x.shape.insert(batch.x.shape.begin(), count);
   batch.x.data.resize(static_cast<std::size_t>(count * image_size));
-  batch.labels.resize(static_cast<std::size_t>(count));
   const auto load_one = [&](Index i) {
-    const Index image = order[static_cast<std::size_t>(begin + i)];
-    batch.labels[static_cast<std::size_t>(i)] = data_.label(image);
-    load_image(batch.epoch, image,
+    load_image(plan, static_cast<std::size_t>(i),
                std::span(batch.x.data)
                    .subspan(static_cast<std::size_t>(i * image_size), static_cast<std::size_t>(image_size)));
   };
-  if (data_.images().decodes()) {
+  if (data.images().decodes()) {
     parallel_for(count, load_one);
   } else {  // copying images is no work worth waking threads for that compute
     for (Index i = 0; i < count; ++i) load_one(i);
   }
+  batch.labels = std::move(plan.labels);
+  batch.epoch = plan.epoch;
+  batch.step = plan.step;
 }
 
-void BatchLoader::load_image(Index epoch, Index image, std::span<float> out) const {
-  RandomStream random(options_.seed, "augment", static_cast<std::uint64_t>(epoch * data_.size() + image));
-  switch (options_.augmentation) {
-    case Augmentation::none:
-      data_.images().values(image, out);
-      break;
-    case Augmentation::crop_flip: {
-      std::vector<float> whole(out.size());
-      data_.images().values(image, whole);
-      crop_flip(data_.image_shape(), whole, border_, draw_crop_flip(random), out);
-      break;
-    }
-    case Augmentation::resized_crop:
-      data_.images().random_resized_crop(image, random, out);
-      if (random.below(2) == 1) mirror(data_.image_shape(), out);
-      break;
-  }
+void BatchLoader::load_image(const BatchPlan& plan, std::size_t i, std::span<float> out) const {
+  if (planner_.options().augmentation != Augmentation::resized_crop) return planned_image(plan, i, out);
+  RandomStream random = planner_.augmentation_of(plan.epoch, plan.images[i]);
+  plan.data->images().random_resized_crop(plan.images[i], random, out);
+  if (random.below(2) == 1) mirror(plan.data->image_shape(), out);
 }
 
 }  // namespace gradzone

@@ -10,17 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include "gradzone/data/augment.hpp"
-#include "gradzone/data/dataset.hpp"
+#include "gradzone/data/batch_plan.hpp"
 
 namespace gradzone {
-
-struct LoaderOptions {
-  Index batch = 128;  ///< images in a mini-batch; the last one of an epoch has what is left
-  bool shuffle = true;
-  Augmentation augmentation = Augmentation::none;
-  std::uint64_t seed = 0;
-};
 
 /// One mini-batch and its place in the run.
 struct LoadedBatch {
@@ -29,11 +21,8 @@ struct LoadedBatch {
   Index epoch = 0, step = 0;
 };
 
-/// Walks through a data set epoch after epoch, each image once in each. The content of mini-batch (epoch,
-/// step) depends on the data set, the options, epoch and step alone: the order is a permutation drawn from
-/// the stream (seed, "train order", epoch), or file order; augmentation of image i draws from (seed,
-/// "augment", epoch * size + i). So a run continues anywhere by seek(), and neither threads nor timing
-/// matter.
+/// Walks through a data set epoch after epoch, each image once in each, as a BatchPlanner says. So a run
+/// continues anywhere by seek(), and neither threads nor timing matter.
 class BatchLoader {
  public:
   /// Keeps a reference to `data`. Throws UsageError for a batch below 1 and for vectors that are to be
@@ -44,7 +33,7 @@ class BatchLoader {
   ~BatchLoader();
 
   /// Mini-batches in an epoch.
-  Index steps() const;
+  Index steps() const { return planner_.steps(); }
   /// Makes (epoch, step) the next mini-batch. A new loader begins at (0, 0). Precondition: 0 <= epoch, 0 <=
   /// step < steps().
   void seek(Index epoch, Index step);
@@ -60,13 +49,11 @@ class BatchLoader {
 
   void stop();
   void run(std::stop_token stop, Index epoch, Index step);
-  void load(const std::vector<Index>& order, LoadedBatch& batch) const;
-  void load_image(Index epoch, Index image, std::span<float> out) const;
+  void load(BatchPlan plan, LoadedBatch& batch) const;
+  void load_image(const BatchPlan& plan, std::size_t i, std::span<float> out) const;
 
-  const Dataset& data_;
-  LoaderOptions options_;
-  Index first_epoch_ = 0, first_step_ = 0;  ///< where the background thread begins
-  std::vector<float> border_;               ///< of crop_flip, one entry per channel
+  BatchPlanner planner_;                    ///< the background thread's, while there is one
+  Index first_epoch_ = 0, first_step_ = 0;  ///< where it begins
 
   // A ring: the caller holds the last slot taken, the background thread fills the free ones.
   std::array<Slot, 3> slots_;

@@ -2,6 +2,7 @@
 // for infinities.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "gradzone/eval/network.hpp"
 #include "gradzone/kernels/cuda/device_kernels.hpp"
 #include "gradzone/train/device_updates.hpp"
+#include "gradzone/train/held_images.hpp"
 #include "gradzone/train/host_site.hpp"
 #include "gradzone/train/update_scalars.hpp"
 
@@ -81,7 +83,24 @@ class DeviceSite {
     load_images<F>(images, 0, images.dim(0), images_);
     upload(memory(), images_, x);
   }
-  void load_step(const Tensor<float>& images, T& x) { load(images, x); }
+  bool hold(const Dataset& data) {
+    if (!held_.contains(&data) && HeldImages::fit(*device_, data))
+      held_.emplace(&data, HeldImages(*device_, data));
+    return held_.contains(&data);
+  }
+  void load(const BatchPlan& plan, T& x) {
+    const auto held = held_.find(plan.data);
+    if (held == held_.end()) return load(planned_images(plan), x);
+    cuts_ = cuts_of(plan);
+    cuts_on_device_.upload(*device_, cuts_.data(), cuts_.size());
+    reshape(memory(), x, channels_last(std::ssize(cuts_), plan.data->image_shape()));
+    updates_->cut_images(held->second.view(), cuts_on_device_.data(), std::ssize(cuts_), x.data.data());
+    kernels_->round(x);
+  }
+  template <class Images>
+  void load_step(const Images& images, T& x) {
+    load(images, x);
+  }
   Tensor<Real> on_host(const T& t) const { return t.download(); }
   Tensor<Real> step_logits(const T& logits) const { return logits.download(); }
   std::string non_finite_layer(const Activations<F, Memory>& activations, double loss,
@@ -184,6 +203,9 @@ class DeviceSite {
   DeviceArray<Real> values_, rounded_values_, gradient_values_, first_, second_;
   std::vector<T> parameters_, rounded_;  ///< views
   Tensor<Real> images_;
+  std::map<const Dataset*, HeldImages> held_;
+  std::vector<ImageCut> cuts_;
+  DeviceArray<ImageCut> cuts_on_device_;
 };
 
 }  // namespace gradzone

@@ -8,6 +8,17 @@
 
 namespace gradzone {
 
+/// Images [c, h, w] on a device, one after the other, and the colour beyond their borders, for each channel.
+struct ImagesView {
+  const float *values, *border;
+  Index channels, height, width;
+};
+/// A window of one of them, which has the image's size and begins at (top, left), perhaps mirrored.
+struct ImageCut {
+  Index image, top, left;
+  bool flip;
+};
+
 /// F: the format that parameters are kept in. Pointers are the device's.
 template <class F>
 class DeviceUpdates {
@@ -24,6 +35,8 @@ class DeviceUpdates {
   /// running_statistics.hpp, for one layer.
   virtual void running_statistics(const Real* mean, const Real* variance, Real unbiased, Real* running_mean,
                                   Real* running_variance, Index channels) const = 0;
+  /// x [count, h, w, c]: the cuts, not rounded.
+  virtual void cut_images(const ImagesView& images, const ImageCut* cuts, Index count, Real* x) const = 0;
 };
 
 /// `device` must outlive them.

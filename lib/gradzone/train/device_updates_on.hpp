@@ -65,6 +65,25 @@ struct UpdateStatistics {
   }
 };
 
+template <class Real>
+struct CutImages {
+  ImagesView images;
+  const ImageCut* cuts;
+  Real* x;
+  GRADZONE_HOST_DEVICE void operator()(Index i) const {
+    const Index c = i % images.channels, pixel = i / images.channels;
+    const Index column = pixel % images.width, row = pixel / images.width % images.height;
+    const ImageCut cut = cuts[pixel / images.width / images.height];
+    const Index from_row = row + cut.top,
+                from_column = (cut.flip ? images.width - 1 - column : column) + cut.left;
+    const bool inside =
+        from_row >= 0 && from_row < images.height && from_column >= 0 && from_column < images.width;
+    const Index at =
+        ((cut.image * images.channels + c) * images.height + from_row) * images.width + from_column;
+    x[i] = static_cast<Real>(inside ? images.values[at] : images.border[c]);
+  }
+};
+
 template <class F, class Queue>
 class UpdatesOn final : public DeviceUpdates<F> {
  public:
@@ -90,6 +109,10 @@ class UpdatesOn final : public DeviceUpdates<F> {
   void running_statistics(const Real* mean, const Real* variance, Real unbiased, Real* running_mean,
                           Real* running_variance, Index channels) const override {
     run_each(queue_, channels, UpdateStatistics<F>{mean, variance, unbiased, running_mean, running_variance});
+  }
+  void cut_images(const ImagesView& images, const ImageCut* cuts, Index count, Real* x) const override {
+    run_each(queue_, count * images.height * images.width * images.channels,
+             CutImages<Real>{images, cuts, x});
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "gradzone/data/batch_plan.hpp"
 #include "gradzone/eval/network.hpp"
 #include "gradzone/eval/non_finite.hpp"
 #include "gradzone/kernels/cuda/device.hpp"
@@ -83,6 +84,10 @@ class HostSite {
     batch_->set_images(images.dim(0));
     load_images<F>(images, batch_->begin(), batch_->end(), x);
   }
+  /// Images lie here anyway.
+  bool hold(const Dataset&) { return false; }
+  void load(const BatchPlan& plan, T& x) { load(planned_images(plan), x); }
+  void load_step(const BatchPlan& plan, T& x) { load_step(planned_images(plan), x); }
   const T& on_host(const T& t) const { return t; }
   /// Of all images of the step.
   T step_logits(const T& logits) const {

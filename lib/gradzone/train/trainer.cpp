@@ -51,41 +51,18 @@ class TypedTrainer final : public Trainer {
   }
 
   StepResult step(const Tensor<float>& images, const std::vector<int>& labels, double rate) override {
-    if (std::exchange(recorded_shape_, images.shape) != images.shape) recorded_ = {};
-    site_.load_step(images, x());
-    site_.run(recorded_.forward, [&] {
-      network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
-    });
-    const T& logits = activations_.values.back();
-    StepResult result;
-    result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient_));
-    result.correct = correct_predictions(site_.step_logits(logits), labels);
-    const float scale = recipe_.loss_scale.scale();
-    if constexpr (Mix::mixed) site_.scale_and_round(output_gradient_, scale);
-    site_.run(recorded_.backward, [&] {
-      network_.backward(site_.weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
-                        Keep::parameters, gradients_);
-    });
-    const bool finite = site_.unscale(gradients_, scale);
-    result.skipped = !recipe_.loss_scale.update(finite);
-    result.finite = std::isfinite(result.loss) && (finite || result.skipped);
-    if (!result.finite && !named_non_finite_) result.non_finite_layer = first_non_finite_layer(result.loss);
-    named_non_finite_ = named_non_finite_ || !result.finite;
-    if (!result.skipped) site_.step(gradients_, rate);
-    site_.run(recorded_.finish, [&] { site_.finish(activations_, images.dim(0)); });
-    return result;
+    return step_at(images, images.dim(0), labels, rate);
   }
-
+  StepResult step(const BatchPlan& plan, double rate) override {
+    return step_at(plan, std::ssize(plan.images), plan.labels, rate);
+  }
   Score evaluate(const Tensor<float>& images, const std::vector<int>& labels) override {
-    recorded_shape_ = {};  // the activations are used here, too
-    site_.load(images, x());
-    evaluation_network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters,
-                                activations_);
-    const T& logits = activations_.values.back();
-    const Index count = images.dim(0);
-    const double loss = static_cast<double>(evaluation_network_.loss(logits, labels, nullptr));
-    return {loss * static_cast<double>(count), correct_predictions(site_.on_host(logits), labels), count};
+    return evaluate_at(images, images.dim(0), labels);
   }
+  Score evaluate(const BatchPlan& plan) override {
+    return evaluate_at(plan, std::ssize(plan.images), plan.labels);
+  }
+  bool hold(const Dataset& data) override { return site_.hold(data); }
 
   Parameters parameters() const override {
     Parameters out;
@@ -121,6 +98,45 @@ class TypedTrainer final : public Trainer {
   }
 
  private:
+  /// images: a tensor of them, or their plan.
+  template <class Images>
+  StepResult step_at(const Images& images, Index count, const std::vector<int>& labels, double rate) {
+    if (std::exchange(recorded_images_, count) != count) recorded_ = {};
+    site_.load_step(images, x());
+    site_.run(recorded_.forward, [&] {
+      network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    });
+    const T& logits = activations_.values.back();
+    StepResult result;
+    result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient_));
+    result.correct = correct_predictions(site_.step_logits(logits), labels);
+    const float scale = recipe_.loss_scale.scale();
+    if constexpr (Mix::mixed) site_.scale_and_round(output_gradient_, scale);
+    site_.run(recorded_.backward, [&] {
+      network_.backward(site_.weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
+                        Keep::parameters, gradients_);
+    });
+    const bool finite = site_.unscale(gradients_, scale);
+    result.skipped = !recipe_.loss_scale.update(finite);
+    result.finite = std::isfinite(result.loss) && (finite || result.skipped);
+    if (!result.finite && !named_non_finite_) result.non_finite_layer = first_non_finite_layer(result.loss);
+    named_non_finite_ = named_non_finite_ || !result.finite;
+    if (!result.skipped) site_.step(gradients_, rate);
+    site_.run(recorded_.finish, [&] { site_.finish(activations_, count); });
+    return result;
+  }
+
+  template <class Images>
+  Score evaluate_at(const Images& images, Index count, const std::vector<int>& labels) {
+    recorded_images_ = 0;  // the activations are used here, too
+    site_.load(images, x());
+    evaluation_network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters,
+                                activations_);
+    const T& logits = activations_.values.back();
+    const double loss = static_cast<double>(evaluation_network_.loss(logits, labels, nullptr));
+    return {loss * static_cast<double>(count), correct_predictions(site_.on_host(logits), labels), count};
+  }
+
   /// The mini-batch, where the forward pass wants it.
   T& x() { return activations_.values.front(); }
   void set_parameters(const Parameters& parameters) {
@@ -147,11 +163,11 @@ class TypedTrainer final : public Trainer {
   bool named_non_finite_ = false;
   // The memory of a step, which the next one takes over.
   T output_gradient_;
-  /// The parts of a step at mini-batches of one shape.
+  /// The parts of a step at mini-batches of one size.
   struct Recorded {
     Recording forward, backward, finish;
   } recorded_;
-  Shape recorded_shape_;
+  Index recorded_images_ = 0;
   Activations<F, Memory> activations_;
   Gradients<F, Memory> gradients_;
 };

@@ -12,6 +12,7 @@
 
 #include "gradzone/base/peers.hpp"
 #include "gradzone/choice/choice.hpp"
+#include "gradzone/data/batch_plan.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 #include "gradzone/kernels/cuda/device.hpp"
@@ -85,6 +86,13 @@ class Trainer {
 
   /// Loss and hits of a mini-batch with batch norm in evaluation mode.
   virtual Score evaluate(const Tensor<float>& images, const std::vector<int>& labels) = 0;
+
+  /// Keeps the images of a data set, which must outlive the trainer, where steps are computed: on a card, if
+  /// they fit into a quarter of its memory. Returns whether it does: then plans are faster than images.
+  virtual bool hold(const Dataset& data) = 0;
+  /// step() and evaluate() at the images of a plan, which no loader has to load.
+  virtual StepResult step(const BatchPlan& plan, double rate) = 0;
+  virtual Score evaluate(const BatchPlan& plan) = 0;
 
   virtual Parameters parameters() const = 0;
   virtual TrainerState state() = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 #include <vector>
@@ -36,35 +37,55 @@ void check_batch_norm(const Graph& graph, Index images, Index batch) {
 }
 
 struct TrainingRun::Members {
-  Members(const Graph& g, const Parameters& initial, const Dataset& train, const Dataset& test, RunOptions o)
+  Members(const Graph& g, const Dataset& train, const Dataset& test, RunOptions o)
       : options((check(o), std::move(o))),
         images(train.size()),
-        train_loader(train, {options.batch, true, options.augmentation, options.seed}),
-        test_loader(test, {evaluation_batch, false}) {
+        train_planner(train, {options.batch, true, options.augmentation, options.seed}),
+        test_planner(test, {evaluation_batch, false}),
+        train_loader(train, train_planner.options()),
+        test_loader(test, test_planner.options()) {
     for (const Dataset* data : {&train, &test}) {
       check_data_fits(g, *data);
       check_labelled(*data, "training");
     }
     check_batch_norm(g, train.size(), options.batch);
-    trainer = make_trainer(g, initial, options.recipe);
+  }
+
+  void use(std::unique_ptr<Trainer> t) {
+    trainer = std::move(t);
+    train_held = options.augmentation != Augmentation::resized_crop && trainer->hold(train_planner.data());
+    test_held = trainer->hold(test_planner.data());
   }
 
   double rate() const { return options.schedule.rate(options.learning_rate, at.epoch, options.epochs); }
 
   const LoadedBatch& batch() {
-    if (next == nullptr) next = &train_loader.next();
+    if (next != nullptr) return *next;
+    if (train_held) train_loader.seek(at.epoch, at.step);  // steps pass it by
+    next = &train_loader.next();
     return *next;
   }
 
+  StepResult take_step() {
+    if (train_held) return trainer->step(train_planner.plan(at.epoch, at.step), rate());
+    return trainer->step(batch().x, batch().labels, rate());
+  }
+
   void step() {
-    const LoadedBatch& mini_batch = batch();
-    const Index count = mini_batch.x.dim(0);
-    const StepResult result = trainer->step(mini_batch.x, mini_batch.labels, rate());
+    const Index count = std::min(options.batch, images - at.step * options.batch);
+    const StepResult result = take_step();
     at.score += {result.loss * static_cast<double>(count), result.correct, count};
     ++at.step;
     if (!result.finite && !at.non_finite)
       at.non_finite = NonFinite{at.epoch + 1, at.step, result.non_finite_layer};
     next = nullptr;
+  }
+
+  /// Mini-batch `step` of the test set, the loader's next one.
+  Score evaluate(Index step) {
+    if (test_held) return trainer->evaluate(test_planner.plan(0, step));
+    const LoadedBatch& mini_batch = test_loader.next();
+    return trainer->evaluate(mini_batch.x, mini_batch.labels);
   }
 
   Score evaluate() {
@@ -74,11 +95,8 @@ struct TrainingRun::Members {
     const auto first = [&](int rank) { return peers ? rank * steps / peers->size() : rank * steps; };
     const int rank = peers ? peers->rank() : 0;
     std::vector<Score> scores(static_cast<std::size_t>(steps));
-    if (first(rank) < first(rank + 1)) test_loader.seek(0, first(rank));
-    for (Index s = first(rank); s < first(rank + 1); ++s) {
-      const LoadedBatch& mini_batch = test_loader.next();
-      scores[static_cast<std::size_t>(s)] = trainer->evaluate(mini_batch.x, mini_batch.labels);
-    }
+    if (!test_held && first(rank) < first(rank + 1)) test_loader.seek(0, first(rank));
+    for (Index s = first(rank); s < first(rank + 1); ++s) scores[static_cast<std::size_t>(s)] = evaluate(s);
     if (peers) gather(*peers, std::span(scores), first);
     Score sum;
     for (const Score& score : scores) sum += score;
@@ -97,15 +115,24 @@ struct TrainingRun::Members {
 
   RunOptions options;
   Index images;  ///< of the training set
-  BatchLoader train_loader, test_loader;
+  BatchPlanner train_planner, test_planner;
+  BatchLoader train_loader, test_loader;  ///< of sets that the trainer does not hold, and for batch()
   std::unique_ptr<Trainer> trainer;
+  bool train_held = false, test_held = false;
   RunState at;  ///< without the trainer's
   const LoadedBatch* next = nullptr;
 };
 
 TrainingRun::TrainingRun(const Graph& graph, const Parameters& initial, const Dataset& train_set,
                          const Dataset& test_set, RunOptions options)
-    : m_(std::make_unique<Members>(graph, initial, train_set, test_set, std::move(options))) {}
+    : m_(std::make_unique<Members>(graph, train_set, test_set, std::move(options))) {
+  m_->use(make_trainer(graph, initial, m_->options.recipe));
+}
+TrainingRun::TrainingRun(const Graph& graph, std::unique_ptr<Trainer> trainer, const Dataset& train_set,
+                         const Dataset& test_set, RunOptions options)
+    : m_(std::make_unique<Members>(graph, train_set, test_set, std::move(options))) {
+  m_->use(std::move(trainer));
+}
 TrainingRun::~TrainingRun() = default;
 TrainingRun::TrainingRun(TrainingRun&&) noexcept = default;
 

@@ -62,6 +62,9 @@ class TrainingRun {
   /// that do not fit the network, or that leave batch norm a last mini-batch of a single value per channel.
   TrainingRun(const Graph& graph, const Parameters& initial, const Dataset& train_set,
               const Dataset& test_set, RunOptions options);
+  /// With a trainer of options.recipe at the initial parameters.
+  TrainingRun(const Graph& graph, std::unique_ptr<Trainer> trainer, const Dataset& train_set,
+              const Dataset& test_set, RunOptions options);
   ~TrainingRun();
   TrainingRun(TrainingRun&&) noexcept;
 

@@ -26,6 +26,12 @@ CudaDevice::~CudaDevice() {
   cudaStreamDestroy(stream_);
 }
 
+std::size_t CudaDevice::free_memory() const {
+  std::size_t free = 0, total = 0;
+  check(cudaMemGetInfo(&free, &total), "free memory");
+  return free;
+}
+
 void* CudaDevice::allocate(std::size_t bytes) {
   ++changes_;
   void* memory = nullptr;

@@ -21,6 +21,7 @@ class CudaDevice final : public Device {
 
   std::string name() const override { return name_; }
   int multiprocessors() const override { return multiprocessors_; }
+  std::size_t free_memory() const override;
   void* allocate(std::size_t bytes) override;
   void release(void* memory) noexcept override;
   void copy_to_device(void* to, const void* from, std::size_t bytes) override;

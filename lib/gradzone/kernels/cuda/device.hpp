@@ -25,6 +25,8 @@ class Device {
   virtual std::string name() const = 0;
   /// Blocks that run at the same time, for the choice of tiles; results do not depend on it.
   virtual int multiprocessors() const = 0;
+  /// Bytes that allocate() may still give.
+  virtual std::size_t free_memory() const = 0;
 
   /// Uninitialised memory. Throws InterruptedError if there is not enough.
   virtual void* allocate(std::size_t bytes) = 0;

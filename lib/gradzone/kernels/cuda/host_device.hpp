@@ -9,8 +9,10 @@ class HostDevice final : public Device {
  public:
   std::string name() const override { return "host"; }
   int multiprocessors() const override { return multiprocessors_; }
+  std::size_t free_memory() const override { return free_memory_; }
   /// Fewer multiprocessors make larger tiles.
   void pretend_multiprocessors(int count) { multiprocessors_ = count; }
+  void pretend_free_memory(std::size_t bytes) { free_memory_ = bytes; }
 
   void* allocate(std::size_t bytes) override;
   void release(void* memory) noexcept override;
@@ -24,6 +26,7 @@ class HostDevice final : public Device {
 
  private:
   int multiprocessors_ = 132;  // an H100's
+  std::size_t free_memory_ = std::size_t{1} << 30;
 };
 
 }  // namespace gradzone
