@@ -38,6 +38,7 @@ void check(const RateSearch& s) {
                                  s.lowest, s.highest));
   }
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
+  for (const TrainingFormat format : s.formats) check_processor(format, s.task.processor);
 }
 
 /// In the tables a trial is the run of that number.
