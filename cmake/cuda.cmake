@@ -9,6 +9,12 @@ if(GRADZONE_CUDA)
   endif()
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  # The libraries themselves are looked for when a format of tensor cores is asked for.
+  find_path(GRADZONE_CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_path(GRADZONE_CUBLAS_INCLUDE cublas_v2.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  if(NOT GRADZONE_CUDNN_INCLUDE OR NOT GRADZONE_CUBLAS_INCLUDE)
+    message(STATUS "No headers of cuDNN and cuBLAS: the formats fp16-tc, bf16-tc, tf32-tc and amp16-tc are left out")
+  endif()
 endif()
 
 # Adds CUDA sources to a module, or else the file that takes their place. As for the CPU, nothing is contracted

@@ -22,7 +22,7 @@ CompareStudy parse(const CompareText& text) {
   CompareStudy study = text.study;
   study.order = parse_format("fp32/" + text.order).order;
   if (!text.format.empty()) {
-    const Format format = parse_format(text.format);
+    const Format format = require_stated({parse_format(text.format)}).front();
     study.format = format.id;
     if (text.format.find('/') != std::string::npos) study.order = format.order;
   }

@@ -33,7 +33,8 @@ void run(const ExportText& text, const Common& common) {
   if (!onnx && !text.out.ends_with(".safetensors"))
     throw UsageError(fmt::format("--out {}: end it with .onnx or .safetensors", text.out));
   const LoadedModel model = load_model(text.model, BatchNorm::Mode::evaluation, text.seed);
-  const FormatId format = text.format.empty() ? model.stored : parse_format(text.format).id;
+  const FormatId format =
+      text.format.empty() ? model.stored : require_stated({parse_format(text.format)}).front().id;
   const std::vector<std::byte> bytes =
       onnx ? onnx_bytes(model.graph, model.parameters, format)
            : safetensors_bytes(checkpoint_of(model.graph, model.parameters, format));

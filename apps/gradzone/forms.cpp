@@ -19,7 +19,7 @@ struct FormsText {
 std::vector<FormLoss> losses_of(const FormsText& text) {
   std::vector<FormLoss> out;
   const std::vector<double> betas = parse_numbers("--beta", text.betas);
-  for (const Format format : parse_formats(text.formats))
+  for (const Format format : require_stated(parse_formats(text.formats)))
     for (const double beta : betas) out.push_back(composed_loss(format.id, beta));
   return out;
 }

@@ -16,9 +16,11 @@ Form ProgramText::form_of_hybrids() const {
 
 void add_program(CLI::App& command, ProgramText& text) {
   command
-      .add_option("--format", text.format,
-                  "Formats, comma-separated: fp64, fp32, fp16, bf16, fp16-strict, each with an optional "
-                  "order /chain, /bias-first, /pairwise, /lanes16")
+      .add_option(
+          "--format", text.format,
+          "Formats, comma-separated: fp64, fp32, fp16, bf16, fp16-strict, each with an optional "
+          "order /chain, /bias-first, /pairwise, /lanes16; audits on a card also judge fp16-tc, bf16-tc and "
+          "tf32-tc")
       ->capture_default_str();
   command
       .add_option("--order", text.order, "Orders for formats without one, comma-separated: all of them each")

@@ -44,7 +44,8 @@ void add_training_options(CLI::App& command, TrainingText& text) {
           "--format", text.format,
           "Formats of weights, optimiser state and activations, comma-separated: fp64, fp32, fp16, "
           "bf16, fp16-strict, amp16 (fp16 with weights and optimiser state in fp32), each with an optional "
-          "order as fp32/bias-first")
+          "order as fp32/bias-first; on a card also fp16-tc, bf16-tc, tf32-tc and amp16-tc, by its tensor "
+          "cores")
       ->capture_default_str();
   command.add_option("--optimiser", text.optimiser, "sgd, adam or adamw")->capture_default_str();
   command.add_option("--momentum", text.momentum, "Of sgd; if left out 0.9, for drift 0");

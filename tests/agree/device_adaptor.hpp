@@ -42,7 +42,8 @@ class DeviceAdaptor final : public Kernels<F> {
   using typename Base::State;
   using typename Base::T;
 
-  explicit DeviceAdaptor(Device& device) : memory_{&device}, kernels_(make_device_kernels<F>(memory_)) {}
+  explicit DeviceAdaptor(Device& device, Order order = Order::chain)
+      : memory_{&device}, kernels_(make_device_kernels<F>(memory_, order)) {}
 
   void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
     const auto b = there(bias);

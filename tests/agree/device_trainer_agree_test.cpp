@@ -267,6 +267,89 @@ TEST(DeviceTrainer, runs_as_the_cpu_on_images_that_it_holds) {
   }
 }
 
+Recipe recipe_of(const char* format) {
+  Recipe recipe = recipe_of(parse_training_format(format));
+  recipe.optimiser.weight_decay = 0;
+  return recipe;
+}
+
+/// The gradients of a first step, as momentum keeps them: one vector of all parameters'.
+std::vector<double> first_gradient(Trainer& trainer, const MiniBatch& batch) {
+  trainer.step(batch.images, batch.labels, 0.01);
+  std::vector<double> out;
+  for (const auto& [name, values] : trainer.state().optimiser)
+    out.insert(out.end(), values.data.begin(), values.data.end());
+  return out;
+}
+
+/// |a - b| / |a|
+double relative_distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double squares = 0, all = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    squares += (a[i] - b[i]) * (a[i] - b[i]);
+    all += a[i] * a[i];
+  }
+  return std::sqrt(squares / all);
+}
+
+/// A format of tensor cores, and one whose rounding is not finer.
+struct Comparable {
+  const char *format, *chain;
+};
+constexpr Comparable of_tensor_cores[] = {
+    {"fp16-tc", "fp16"}, {"amp16-tc", "amp16"}, {"bf16-tc", "bf16"}, {"tf32-tc", "amp16"}};
+
+/// The gradient's error is of the size that the chain's has in the comparable format; the same steps, of
+/// which the card plays the later ones back, end with the same bits. Says what it leaves out.
+void expect_tensor_cores(const Graph& graph, Index images, std::unique_ptr<Device> (*make)()) {
+  RandomStream random(13, "tensor cores");
+  const MiniBatch batch = random_batch(graph, images, random);
+  const Parameters initial = initialise(graph, Initialisation::torch, 3);
+  const auto trainer = [&](const char* format) {
+    return make_device_trainer(graph, initial, recipe_of(format), make());
+  };
+  const std::vector<double> exact = first_gradient(*trainer("fp64"), batch);
+  for (const auto& [format, chain] : of_tensor_cores) {
+    SCOPED_TRACE(::testing::Message() << graph.name() << ", " << format);
+    try {
+      const auto once = trainer(format), again = trainer(format);
+      const double error = relative_distance(exact, first_gradient(*once, batch));
+      const double expected = relative_distance(exact, first_gradient(*trainer(chain), batch));
+      std::printf("%s: %s is off by %.2e, %s by %.2e\n", graph.name().c_str(), format, error, chain,
+                  expected);
+      EXPECT_LE(error, 3 * expected);
+      EXPECT_GT(error, 0);
+      first_gradient(*again, batch);
+      for (int step = 0; step < 3; ++step)
+        for (Trainer* t : {once.get(), again.get()}) t->step(batch.images, batch.labels, 0.01);
+      expect_same_state(once->state(), again->state());
+    } catch (const UsageError& missing) {
+      std::printf("left out: %s\n", missing.what());
+    }
+  }
+}
+
+TEST(DeviceTrainer, steps_by_tensor_cores) {
+  for (auto make : {make_host_device, make_card}) {
+    if (make == make_card && card() == nullptr) continue;
+    expect_tensor_cores(every_operation(), 35, make);
+    expect_tensor_cores(make_net("lenet5", BatchNorm::Mode::training), 6, make);
+  }
+}
+
+TEST(DeviceTrainer, steps_by_tensor_cores_in_large_networks) {
+  if (card() == nullptr) GTEST_SKIP() << "no CUDA device: the host is slow at playing one";
+  for (const char* net : {"vgg11", "resnet18-bn", "densenet121"})
+    expect_tensor_cores(make_net(net, BatchNorm::Mode::training), 128, make_card);
+}
+
+TEST(DeviceTrainer, has_tensor_cores_on_cards_alone) {
+  const Graph graph = make_net("mlp:2x20", BatchNorm::Mode::training);
+  const Parameters initial = initialise(graph, Initialisation::torch, 1);
+  for (const char* format : {"fp16-tc", "amp16-tc"})
+    EXPECT_THROW(make_trainer(graph, initial, recipe_of(format)), UsageError);
+}
+
 TEST(DeviceTrainer, continues_from_the_state_of_a_cpu_training) {
   const Graph graph = make_net("lenet5-bn", BatchNorm::Mode::training);
   Recipe recipe = recipe_of(amp16);

@@ -6,7 +6,9 @@
 
 The first measures one step and prints JSON; the second measures the steps of the table below in turn, PyTorch and
 `gradzone bench step`, and prints both and their ratio. Debian: apt-get install python3-torch. With --beta the max
-pools are hybrid layers, computed forward and backward by the operations that the paper's program uses.
+pools are hybrid layers, computed forward and backward by the operations that the paper's program uses. On a card
+--amp fp16 or bf16 steps under autocast (fp16 with GradScaler), and --tf32 multiplies in TF32; both with images
+channels last and cudnn.benchmark, as PyTorch is fastest.
 """
 import argparse
 import json
@@ -140,6 +142,8 @@ def main():
     parser.add_argument('--format', choices=['fp32', 'fp64'], default='fp32')
     parser.add_argument('--beta', type=float)
     parser.add_argument('--device', choices=['cpu', 'cuda'], default='cpu')
+    parser.add_argument('--amp', choices=['fp16', 'bf16'])
+    parser.add_argument('--tf32', action='store_true')
     args = parser.parse_args()
     if args.beside:
         return beside(args.beside, args.batch, args.threads)
@@ -148,24 +152,32 @@ def main():
     pool = (lambda: nn.MaxPool2d(2)) if args.beta is None else (lambda: HybridMaxPool(args.beta))
     net, shape = NETS[args.net](pool)
     dtype = torch.float64 if args.format == 'fp64' else torch.float32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False  # binary32 means binary32
-    net = net.to(args.device, dtype)
+    # Otherwise binary32 means binary32.
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = args.tf32
+    tensor_cores = args.tf32 or args.amp is not None
+    torch.backends.cudnn.benchmark = tensor_cores
+    layout = torch.channels_last if tensor_cores else torch.contiguous_format
+    net = net.to(args.device, dtype, memory_format=layout)
+    scaler = getattr(torch.amp, 'GradScaler', torch.cuda.amp.GradScaler)(enabled=args.amp == 'fp16')
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
-    x = torch.randn(args.batch, *shape, dtype=dtype).to(args.device)
+    x = torch.randn(args.batch, *shape, dtype=dtype).to(args.device, memory_format=layout)
     labels = torch.randint(0, 10, (args.batch,)).to(args.device)
     seconds = []
     for step in range(args.steps + 2):
         begin = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
-        functional.cross_entropy(net(x), labels).backward()
-        optimiser.step()
+        with torch.autocast(args.device, torch.float16 if args.amp == 'fp16' else torch.bfloat16, args.amp is not None):
+            loss = functional.cross_entropy(net(x), labels)
+        scaler.scale(loss).backward()
+        scaler.step(optimiser)
+        scaler.update()
         if args.device == 'cuda':
             torch.cuda.synchronize()
         if step >= 2:
             seconds.append(time.perf_counter() - begin)
     median = statistics.median(seconds)
     print(json.dumps({'torch': torch.__version__, 'net': args.net, 'batch': args.batch, 'threads': args.threads,
-                      'device': args.device, 'format': args.format, 'beta': args.beta, 'median_s': median, 'min_s': min(seconds),
+                      'device': args.device, 'format': args.format, 'amp': args.amp, 'tf32': args.tf32, 'beta': args.beta, 'median_s': median, 'min_s': min(seconds),
                       'max_s': max(seconds), 'samples_per_s': args.batch / median,
                       'peak_mib': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 

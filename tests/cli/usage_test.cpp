@@ -117,6 +117,44 @@ TEST_F(CliUsage, DevicesThatAreNotThereAreRefused) {
   EXPECT_FALSE(fs::exists(out()));
 }
 
+TEST_F(CliUsage, TensorCoresAreOnCardsAlone) {
+  const std::vector<std::string> on_a_card{"fp16-tc", "--device cuda"};
+  expect_usage({{"--format", "fp32,fp16-tc"}}, on_a_card);
+  const auto training = [&](std::vector<std::string> words, const std::vector<std::string>& options) {
+    words.insert(words.end(), {"--data", "glyphs:50", "--out", out().string()});
+    words.insert(words.end(), options.begin(), options.end());
+    return words;
+  };
+  expect_usage_of(training({"train", "--lr", "0.1"}, {"--format", "fp16-tc"}), on_a_card);
+  expect_usage_of(training({"drift", "--lr", "0.1"}, {"--format", "fp16-tc"}), on_a_card);
+  expect_usage_of(training({"search-lr"}, {"--format", "fp32,amp16-tc"}), {"amp16-tc", "--device cuda"});
+  expect_usage_of({"bench", "step", "--format", "tf32-tc"}, {"tf32-tc", "--device cuda"});
+  expect_usage_of(training({"train", "--lr", "0.1"}, {"--format", "fp32/pairwise", "--device", "cuda"}),
+                  {"fp32/pairwise", "chain", "--device cpu"});
+  EXPECT_FALSE(fs::exists(out()));
+}
+
+TEST_F(CliUsage, NothingIsSaidOfTensorCoresButByAnAudit) {
+  const std::vector<std::string> unstated{"bf16-tc", "no stated order", "audit"};
+  const std::string data = "glyphs:20", net = "lenet5:init=torch", folder = out().string();
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"volume", "--net", "lenet5", "--data", data, "--inits", "1", "--out", folder},
+           {"ties", "--model", net, "--data", data, "--out", folder},
+           {"examples"},
+           {"forms"},
+           {"compare", "--model", net, "--grads", "nothing", "--out", folder},
+           {"export", "--model", net, "--out", path("net.onnx").string()},
+           {"train", "--data", data, "--lr", "0.1", "--audit-every", "2", "--device", "cuda", "--out",
+            folder}}) {
+    SCOPED_TRACE(command.front());
+    std::vector<std::string> words = command;
+    words.insert(words.end(), {"--format", "bf16-tc"});
+    expect_usage_of(words, unstated);
+  }
+  expect_usage({{"--format", "fp16-tc/pairwise"}}, {"fp16-tc", "order"});
+  EXPECT_FALSE(fs::exists(out()));
+}
+
 TEST_F(CliUsage, ResumeIsAcceptedForScripts) {
   EXPECT_EQ(audit({{"--resume", ""}}).exit_code, 0);
 }

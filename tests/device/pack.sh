@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Packs what tests/device/run.sh needs on a machine with a card but without the libraries' packages:
 #   tests/device/pack.sh build/cuda build/pack      # and there: tar -xzf pack.tar.gz && pack/run.sh
-# The build has GRADZONE_CUDA=ON and its targets gradzone and agree_tests.
+# The build has GRADZONE_CUDA=ON and its targets gradzone and agree_tests. cuDNN and cuBLAS, which the program looks for
+# when it is asked for tensor cores, are not packed (they are 500 MB and more): run.sh takes PyTorch's.
 set -euo pipefail
 build=$1 pack=$2
 mkdir -p "$pack/lib"

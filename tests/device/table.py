@@ -8,7 +8,9 @@ import os
 import re
 import sys
 
-PEAK_TFLOPS = 66.9  # of an H100 SXM: 132 multiprocessors, 128 fused multiply-adds a clock, 1.98 GHz
+# Of an H100 SXM: 132 multiprocessors, 128 fused multiply-adds a clock, 1.98 GHz; and its tensor cores.
+PEAK_TFLOPS = 66.9
+TENSOR_CORES_TFLOPS = {'fp16-tc': 989.4, 'bf16-tc': 989.4, 'amp16-tc': 989.4, 'tf32-tc': 494.7}
 
 
 def conv(size, kernel, inputs, outputs):
@@ -36,21 +38,25 @@ def multiply_adds(net):
 
 
 def steps(folder):
-    print('| step of 128 images | ms | TFLOP/s | of the fp32 peak | PyTorch fp32, ms |')
-    print('|---|---|---|---|---|')
+    """PyTorch's time is that of fp32, or for a format of tensor cores that of its own use of them."""
+    print('| step of 128 images | ms | TFLOP/s | of the peak | PyTorch, ms | times as fast |')
+    print('|---|---|---|---|---|---|')
     for path in sorted(glob.glob(os.path.join(folder, 'step-*.json'))):
         with open(path) as file:
             own = json.load(file)
-        net, form = re.fullmatch(r'step-(.*)-([^-]*)\.json', os.path.basename(path)).groups()
+        net, form = re.fullmatch(r'step-(.*)-([a-z]+\d+(?:-tc)?)\.json', os.path.basename(path)).groups()
         total, first = multiply_adds(net)
         rate = 2 * (3 * total - first) * 128 / own['minimum_s'] / 1e12
+        peer = 'torch-%s-%s.json' % (net, form) if form in TENSOR_CORES_TFLOPS else 'torch-%s.json' % net
         try:
-            with open(os.path.join(folder, 'torch-%s.json' % net)) as file:
-                peer = '%.3f' % (1000 * json.load(file)['median_s'])
+            with open(os.path.join(folder, peer)) as file:
+                seconds = json.load(file)['median_s']
+            beside = '%.3f | %.2f' % (1000 * seconds, seconds / own['median_s'])
         except (OSError, ValueError):
-            peer = '?'
+            beside = '? | ?'
         print('| %s %s | %.3f (minimum %.3f) | %.1f | %.0f %% | %s |' % (
-            net, form, 1000 * own['median_s'], 1000 * own['minimum_s'], rate, 100 * rate / PEAK_TFLOPS, peer))
+            net, form, 1000 * own['median_s'], 1000 * own['minimum_s'], rate,
+            100 * rate / TENSOR_CORES_TFLOPS.get(form, PEAK_TFLOPS), beside))
 
 
 def reference(folder, work):

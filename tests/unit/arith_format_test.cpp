@@ -20,6 +20,20 @@ TEST(FormatNames, stand_for_order_chain_alone) {
   EXPECT_EQ(full_name(parse_format("bf16/bias-first")), "bf16/bias-first");
 }
 
+TEST(FormatNames, of_tensor_cores_have_no_order) {
+  EXPECT_EQ(parse_format("fp16-tc"), (Format{FormatId::fp16, Order::tensor_cores}));
+  EXPECT_EQ(parse_format("tf32-tc"), (Format{FormatId::fp32, Order::tensor_cores}));
+  for (const char* text : {"fp16-tc", "bf16-tc", "tf32-tc"}) EXPECT_EQ(full_name(parse_format(text)), text);
+  for (const char* text : {"fp16-tc/chain", "fp16/tensor-cores", "fp32-tc", "fp64-tc", "fp16-strict-tc"})
+    EXPECT_THROW(parse_format(text), UsageError) << text;
+}
+
+TEST(FormatNames, of_tensor_cores_state_no_order) {
+  EXPECT_EQ(require_stated(parse_formats("fp16,fp32/pairwise")), parse_formats("fp16,fp32/pairwise"));
+  EXPECT_THROW(require_stated(parse_formats("fp16,bf16-tc")), UsageError);
+  EXPECT_THROW(refuse_without_card("bf16-tc"), UsageError);
+}
+
 TEST(FormatNames, are_listed_with_commas) {
   const std::vector<Format> formats = parse_formats("fp32,fp16/pairwise,fp32/lanes16");
   ASSERT_EQ(formats.size(), 3u);
@@ -38,7 +52,8 @@ TEST(FormatNames, that_do_not_exist_are_refused_with_those_that_do) {
     parse_format("half");
     FAIL();
   } catch (const UsageError& error) {
-    EXPECT_NE(std::string(error.what()).find("fp16-strict"), std::string::npos) << error.what();
+    for (const char* known : {"fp16-strict", "tf32-tc"})
+      EXPECT_NE(std::string(error.what()).find(known), std::string::npos) << error.what();
   }
 }
 

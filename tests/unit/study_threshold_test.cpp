@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "gradzone/base/error.hpp"
 #include "gradzone/study/threshold_study.hpp"
 
 namespace gradzone {
@@ -79,6 +80,12 @@ TEST(ThresholdStudy, WritesTablesAndJson) {
   EXPECT_EQ(format["stat_l1"]["best"]["wrong"], 0);
   const std::string table = thresholds_csv(formats);
   EXPECT_EQ(std::ranges::count(table, '\n'), 1 + 3 + 2);  // a header, three thresholds, two best ones
+}
+
+TEST(ThresholdStudy, RefusesFormatsOfTensorCores) {
+  std::vector<JudgedPoints> points = judged_points(small_volume());
+  points[0].format = "fp16-tc";
+  EXPECT_THROW(threshold_study(points), UsageError);
 }
 
 TEST(ThresholdStudy, SaysWhenNothingDiffers) {

@@ -75,6 +75,7 @@ TEST(CertificateRule, IsReadBackAndOthersRefused) {
 TEST(Formats, WithoutAnOrderAreCrossedWithOrders) {
   const std::vector<Format> crossed = cross_formats("fp32,fp16/pairwise,fp64", "chain,bias-first");
   EXPECT_EQ(crossed, parse_formats("fp32/chain,fp32/bias-first,fp16/pairwise,fp64/chain,fp64/bias-first"));
+  EXPECT_EQ(cross_formats("fp16-tc,fp16", "chain,pairwise"), parse_formats("fp16-tc,fp16,fp16/pairwise"));
   EXPECT_THROW(cross_formats("fp32,fp32/chain", "chain"), UsageError);
   EXPECT_THROW(cross_formats("fp32", "chain,chain"), UsageError);
   EXPECT_THROW(cross_formats("fp32", "sideways"), UsageError);

@@ -288,8 +288,17 @@ TEST(TrainingFormat, ReadsItsNames) {
   EXPECT_EQ(parse_training_format("fp32/bias-first"), bias_first);
   EXPECT_EQ(name(bias_first), "fp32/bias-first");
   EXPECT_EQ(name(parse_training_format("amp16/pairwise")), "amp16/pairwise");
+  for (const char* by_cards : {"fp16-tc", "bf16-tc", "tf32-tc", "amp16-tc"}) {
+    const TrainingFormat format = parse_training_format(by_cards);
+    EXPECT_EQ(format.order, Order::tensor_cores);
+    EXPECT_EQ(name(format), by_cards);
+    EXPECT_EQ(full_name(format), by_cards);
+  }
+  EXPECT_EQ(parse_training_format("amp16-tc"),
+            TrainingFormat(FormatId::fp16, FormatId::fp32, Order::tensor_cores));
   EXPECT_EQ(parse_training_formats("fp32,amp16"), (std::vector<TrainingFormat>{FormatId::fp32, amp16}));
-  for (const char* bad : {"", "fp32,", "fp32,fp32", "fp32,fp32/chain", "fp32/pair", "amp", "amp16 "})
+  for (const char* bad : {"", "fp32,", "fp32,fp32", "fp32,fp32/chain", "fp32/pair", "amp", "amp16 ",
+                          "fp64-tc", "fp16-tc/chain"})
     EXPECT_THROW(parse_training_formats(bad), UsageError) << bad;
 }
 

@@ -48,7 +48,7 @@ inline double round_to_precision(double x, int precision, int emin, int emax) {
 }
 
 /// The 16 bits of a binary16 value. Precondition: x is a binary16 value (round_to_binary16(x) == x) or NaN.
-inline std::uint16_t binary16_bits(float x) {
+GRADZONE_HOST_DEVICE inline std::uint16_t binary16_bits(float x) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   const std::uint16_t sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
   const std::uint32_t magnitude = bits & 0x7FFFFFFFu;
@@ -61,7 +61,7 @@ inline std::uint16_t binary16_bits(float x) {
 }
 
 /// The binary16 number with these 16 bits, exactly.
-inline float binary16_value(std::uint16_t bits) {
+GRADZONE_HOST_DEVICE inline float binary16_value(std::uint16_t bits) {
   const std::uint32_t sign = (bits & 0x8000u) * 0x10000u;
   const std::uint32_t exponent = (bits >> 10) & 0x1Fu;
   const std::uint32_t fraction = bits & 0x3FFu;
@@ -74,11 +74,11 @@ inline float binary16_value(std::uint16_t bits) {
 }
 
 /// The 16 bits of a bfloat16 value and back.
-inline std::uint16_t bfloat16_bits(float x) {
+GRADZONE_HOST_DEVICE inline std::uint16_t bfloat16_bits(float x) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   return static_cast<std::uint16_t>(std::isnan(x) ? (bits >> 16) | 0x40u : bits >> 16);
 }
-inline float bfloat16_value(std::uint16_t bits) {
+GRADZONE_HOST_DEVICE inline float bfloat16_value(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 

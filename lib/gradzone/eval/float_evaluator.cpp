@@ -123,6 +123,7 @@ class TypedEvaluator final : public FloatEvaluator {
 
 std::unique_ptr<FloatEvaluator> make_float_evaluator(const Graph& graph, const Parameters& parameters,
                                                      Format format, Backend backend) {
+  if (format.order == Order::tensor_cores) refuse_without_card(full_name(format));
   return visit_format(format.id, [&](auto f) -> std::unique_ptr<FloatEvaluator> {
     return std::make_unique<TypedEvaluator<typename decltype(f)::type>>(graph, parameters, format.order,
                                                                         backend);

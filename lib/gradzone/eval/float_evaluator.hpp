@@ -54,7 +54,8 @@ class FloatEvaluator {
 };
 
 /// `graph` must outlive the evaluator. Parameters are rounded to the storage format. Scalars (eps, slopes,
-/// beta) are rounded as the format sees them.
+/// beta) are rounded as the format sees them. Throws UsageError for a format of tensor cores, which no CPU
+/// has.
 std::unique_ptr<FloatEvaluator> make_float_evaluator(const Graph& graph, const Parameters& parameters,
                                                      Format format, Backend backend = Backend::cpu);
 

@@ -25,6 +25,7 @@ using Clock = std::chrono::steady_clock;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 void check(const DriftStudy& s) {
+  check_processor(s.format, s.task.processor);
   if (s.betas.empty()) throw UsageError("--beta: name at least one beta besides 0");
   for (const double beta : s.betas) {
     if (!std::isfinite(beta) || beta == 0) {

@@ -62,7 +62,7 @@ std::vector<ExampleFinding> judge_examples(const std::vector<WorkedExample>& exa
                                            const std::vector<Format>& formats) {
   std::vector<ExampleFinding> out;
   for (const WorkedExample& example : examples)
-    for (const Format format : formats) out.push_back(judge(example, format));
+    for (const Format format : require_stated(formats)) out.push_back(judge(example, format));
   return out;
 }
 

@@ -36,6 +36,7 @@ void check(const RateSearch& s) {
                                  s.lowest, s.highest));
   }
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
+  for (const TrainingFormat format : s.formats) check_processor(format, s.task.processor);
 }
 
 }  // namespace

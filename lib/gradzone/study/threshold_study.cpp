@@ -81,6 +81,7 @@ std::vector<JudgedThreshold> judge_thresholds(const JudgedPoints& points) {
 std::vector<FormatThresholds> threshold_study(const std::vector<JudgedPoints>& formats) {
   std::vector<FormatThresholds> out;
   for (const JudgedPoints& points : formats) {
+    require_stated({parse_format(points.format)});
     out.push_back({points.format,
                    points.size(),
                    static_cast<Index>(points.certified.size()),

@@ -86,7 +86,7 @@ std::string TieStudy::command() const {
 }
 
 LoadedTies::LoadedTies(TieStudy study)
-    : study_(std::move(study)),
+    : study_((require_stated(study.formats), std::move(study))),
       model_(load_model(study_.model, BatchNorm::Mode::evaluation, study_.seed)),
       data_((check_layer(study_, model_.graph),
              load_dataset(study_.data, study_.split, study_.seed, study_.on_bad_image))) {

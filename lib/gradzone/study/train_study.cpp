@@ -35,6 +35,10 @@ void check(const TrainStudy& s) {
     throw UsageError(fmt::format("--audit-every {}: must not be negative", s.zones.every));
   if (s.formats.empty() || s.forms.empty() || s.betas.empty())
     throw UsageError("name at least one format, one form and one beta");
+  for (const TrainingFormat format : s.formats) {
+    check_processor(format, s.task.processor);
+    if (s.zones.every > 0) require_stated({{format.computed, format.order}});
+  }
   for (const double beta : s.betas) {
     if (!std::isfinite(beta)) throw UsageError(fmt::format("--beta {}: not a finite number", beta));
     if (std::ranges::count(s.betas, beta) > 1)

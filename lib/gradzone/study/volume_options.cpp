@@ -88,7 +88,7 @@ std::vector<Format> cross_formats(std::string_view formats, std::string_view ord
   std::string crossed;
   const auto add = [&](const std::string& format) { crossed += (crossed.empty() ? "" : ",") + format; };
   for (const std::string_view format : split(formats, ',')) {
-    if (format.find('/') != std::string_view::npos) {
+    if (format.find('/') != std::string_view::npos || parse_format(format).order == Order::tensor_cores) {
       add(std::string(format));
     } else {
       for (const std::string_view order : split(orders, ',')) add(fmt::format("{}/{}", format, order));

@@ -48,6 +48,7 @@ void check(const VolumeStudy& s) {
                     "all initialisations",
                     s.ci_width));
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
+  require_stated(s.formats);
   if (s.choices.size() < 2) throw UsageError("a volume compares choices: name at least two");
 }
 

@@ -34,9 +34,10 @@ class DeviceSite {
   using T = DeviceTensor<Real>;
 
   /// `graph` must outlive the site.
-  DeviceSite(const Graph& graph, const OptimiserOptions& options, std::unique_ptr<Device> device)
+  DeviceSite(const Graph& graph, const OptimiserOptions& options, std::unique_ptr<Device> device, Order order)
       : graph_(graph),
         options_(options),
+        order_(order),
         device_(std::move(device)),
         layout_(graph),
         optimiser_(options, graph),
@@ -51,7 +52,8 @@ class DeviceSite {
   }
 
   std::unique_ptr<Kernels<F, DeviceMemory>> kernels() const {
-    return kernels_of<Mix>([&](auto f) { return make_device_kernels<typename decltype(f)::type>(memory()); });
+    return kernels_of<Mix>(
+        [&](auto f) { return make_device_kernels<typename decltype(f)::type>(memory(), order_); });
   }
   std::unique_ptr<Kernels<F, DeviceMemory>> step_kernels() const { return kernels(); }
 
@@ -195,11 +197,12 @@ class DeviceSite {
 
   const Graph& graph_;
   OptimiserOptions options_;
+  Order order_;
   std::unique_ptr<Device> device_;
   FlatLayout layout_;
   Optimiser<Kept> optimiser_;  ///< its names and steps; its state when asked for
   std::unique_ptr<DeviceUpdates<Kept>> updates_;
-  std::unique_ptr<Kernels<F, DeviceMemory>> kernels_;
+  std::unique_ptr<Kernels<F, DeviceMemory>> kernels_;  ///< to round
   DeviceArray<Real> values_, rounded_values_, gradient_values_, first_, second_;
   std::vector<T> parameters_, rounded_;  ///< views
   Tensor<Real> images_;

@@ -208,9 +208,19 @@ Processor parse_processor(std::string_view text) {
   throw UsageError(fmt::format("unknown device \"{}\": there are cpu and cuda", text));
 }
 
+void check_processor(TrainingFormat format, Processor processor) {
+  if (processor == Processor::cpu && format.order == Order::tensor_cores) refuse_without_card(name(format));
+  if (processor == Processor::cuda && format.order != Order::chain && format.order != Order::tensor_cores) {
+    throw UsageError(
+        fmt::format("{}: cards sum in the order chain only; use --device cpu", full_name(format)));
+  }
+}
+
 std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe) {
-  if (recipe.processor == Processor::cpu)
+  if (recipe.processor == Processor::cpu) {
+    check_processor(recipe.format, Processor::cpu);
     return trainer_at<HostSite>(graph, initial, recipe, recipe.format.order, recipe.peers);
+  }
   if (recipe.peers != nullptr && recipe.peers->size() > 1)
     throw UsageError(
         fmt::format("--device cuda: a card computes its steps alone, and {} processes share these; "
@@ -221,10 +231,8 @@ std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& init
 
 std::unique_ptr<Trainer> make_device_trainer(const Graph& graph, const Parameters& initial,
                                              const Recipe& recipe, std::unique_ptr<Device> device) {
-  if (recipe.format.order != Order::chain)
-    throw UsageError(
-        fmt::format("{}: cards sum in the order chain only; use --device cpu", full_name(recipe.format)));
-  return trainer_at<DeviceSite>(graph, initial, recipe, std::move(device));
+  check_processor(recipe.format, Processor::cuda);
+  return trainer_at<DeviceSite>(graph, initial, recipe, std::move(device), recipe.format.order);
 }
 
 FlatLayout::FlatLayout(const Graph& graph) : offsets(graph.parameters().size()) {

@@ -22,12 +22,16 @@
 
 namespace gradzone {
 
-/// Who computes a step: the same bits from each.
+/// Who computes a step: the same bits from each, where both do.
 enum class Processor { cpu, cuda };
 
 std::string_view name(Processor processor);
 /// Throws UsageError listing the names.
 Processor parse_processor(std::string_view text);
+
+/// Throws UsageError if the processor does not compute in the format: cards have the order chain, and they
+/// alone have tensor cores.
+void check_processor(TrainingFormat format, Processor processor);
 
 /// How a step is computed.
 struct Recipe {

@@ -20,6 +20,11 @@ std::string_view name_without_order(TrainingFormat format) {
   return format.mixed() ? "amp16" : name(format.kept);
 }
 
+/// Its name if its sums are those of tensor cores.
+std::string name_of_tensor_cores(TrainingFormat format) {
+  return format.mixed() ? "amp16-tc" : full_name(Format{format.kept, Order::tensor_cores});
+}
+
 }  // namespace
 
 std::string name(TrainingFormat format) {
@@ -33,12 +38,17 @@ std::string file_part(TrainingFormat format) {
 }
 
 std::string full_name(TrainingFormat format) {
+  if (format.order == Order::tensor_cores) return name_of_tensor_cores(format);
   return fmt::format("{}/{}", name_without_order(format), name(format.order));
 }
 
 TrainingFormat parse_training_format(std::string_view text) {
-  std::string names, orders;
+  std::string names, orders, of_cards;
   for (TrainingFormat format : all_training_formats()) {
+    if (has_tensor_cores(format.computed)) {
+      if (text == name_of_tensor_cores(format)) return {format.computed, format.kept, Order::tensor_cores};
+      of_cards += ", " + name_of_tensor_cores(format);
+    }
     for (const Order order : all_orders) {
       format.order = order;
       if (text == name(format) || text == full_name(format)) return format;
@@ -47,8 +57,9 @@ TrainingFormat parse_training_format(std::string_view text) {
   }
   for (const Order order : all_orders)
     orders += fmt::format("{}/{}", orders.empty() ? "" : ", ", name(order));
-  throw UsageError(fmt::format("no format \"{}\" to train in: there are {}, each with an optional order {}",
-                               text, names, orders));
+  throw UsageError(fmt::format(
+      "no format \"{}\" to train in: there are {}, each with an optional order {}, and on a card {}", text,
+      names, orders, of_cards.substr(2)));
 }
 
 std::vector<TrainingFormat> parse_training_formats(std::string_view text) {

@@ -28,11 +28,11 @@ struct TrainingFormat {
 /// Mixed precision (docs/formats.md): computed in fp16, kept in fp32. The only mix there is.
 inline constexpr TrainingFormat amp16{FormatId::fp16, FormatId::fp32};
 
-/// "fp32" and "amp16" in the order chain; "fp32/bias-first"
+/// "fp32" and "amp16" in the order chain; "fp32/bias-first"; "fp16-tc" and "amp16-tc"
 std::string name(TrainingFormat format);
 /// name() as a part of a file's name: "fp32", "fp32-bias-first"
 std::string file_part(TrainingFormat format);
-/// "fp32/chain", "amp16/bias-first"
+/// "fp32/chain", "amp16/bias-first", "fp16-tc"
 std::string full_name(TrainingFormat format);
 /// Reads either name. Throws UsageError listing formats and orders.
 TrainingFormat parse_training_format(std::string_view text);

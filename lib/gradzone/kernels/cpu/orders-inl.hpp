@@ -96,6 +96,7 @@ inline constexpr Index lanes_of_order = 16;
 template <class F, class B, class Real>
 void sum_block(Order order, const Terms<Real>& t, const Real* bias, Real* sums, Real* lanes) {
   switch (order) {
+    case Order::tensor_cores:  // never here: kernels on cards alone have it
     case Order::chain:
     case Order::bias_first:
       for (Index r = 0; bias && r < B::rows; ++r) std::copy_n(bias, B::width, sums + r * B::width);

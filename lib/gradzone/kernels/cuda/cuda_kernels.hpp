@@ -5,8 +5,8 @@
 
 namespace gradzone {
 
-/// Precondition: memory.device is of make_cuda_device().
+/// As make_device_kernels. Precondition: memory.device is of make_cuda_device().
 template <class F>
-std::unique_ptr<Kernels<F, DeviceMemory>> make_cuda_kernels(DeviceMemory memory);
+std::unique_ptr<Kernels<F, DeviceMemory>> make_cuda_kernels(DeviceMemory memory, Order order);
 
 }  // namespace gradzone

@@ -2,21 +2,21 @@
 
 #include "gradzone/kernels/cuda/cuda_kernels.hpp"
 #include "gradzone/kernels/cuda/host_device.hpp"
-#include "gradzone/kernels/cuda/kernels_on.hpp"
+#include "gradzone/kernels/cuda/tensor_core_kernels.hpp"
 
 namespace gradzone {
 
 template <class F>
-std::unique_ptr<Kernels<F, DeviceMemory>> make_device_kernels(DeviceMemory memory) {
-  if (dynamic_cast<const HostDevice*>(memory.device) == nullptr) return make_cuda_kernels<F>(memory);
-  return std::make_unique<device::KernelsOn<F, device::HostQueue>>(memory, device::HostQueue(),
-                                                                   make_cpu_kernels<F>(Order::chain));
+std::unique_ptr<Kernels<F, DeviceMemory>> make_device_kernels(DeviceMemory memory, Order order) {
+  if (dynamic_cast<const HostDevice*>(memory.device) == nullptr) return make_cuda_kernels<F>(memory, order);
+  return device::make_kernels_on<F>(memory, device::HostQueue(), order, device::make_host_products);
 }
 
-template std::unique_ptr<Kernels<Fp64, DeviceMemory>> make_device_kernels<Fp64>(DeviceMemory);
-template std::unique_ptr<Kernels<Fp32, DeviceMemory>> make_device_kernels<Fp32>(DeviceMemory);
-template std::unique_ptr<Kernels<Fp16, DeviceMemory>> make_device_kernels<Fp16>(DeviceMemory);
-template std::unique_ptr<Kernels<Bf16, DeviceMemory>> make_device_kernels<Bf16>(DeviceMemory);
-template std::unique_ptr<Kernels<Fp16Strict, DeviceMemory>> make_device_kernels<Fp16Strict>(DeviceMemory);
+template std::unique_ptr<Kernels<Fp64, DeviceMemory>> make_device_kernels<Fp64>(DeviceMemory, Order);
+template std::unique_ptr<Kernels<Fp32, DeviceMemory>> make_device_kernels<Fp32>(DeviceMemory, Order);
+template std::unique_ptr<Kernels<Fp16, DeviceMemory>> make_device_kernels<Fp16>(DeviceMemory, Order);
+template std::unique_ptr<Kernels<Bf16, DeviceMemory>> make_device_kernels<Bf16>(DeviceMemory, Order);
+template std::unique_ptr<Kernels<Fp16Strict, DeviceMemory>> make_device_kernels<Fp16Strict>(DeviceMemory,
+                                                                                            Order);
 
 }  // namespace gradzone

@@ -1,4 +1,4 @@
-// The kernels on a device. Orders other than `chain` have none.
+// The kernels on a device: in the order `chain`, or by its tensor cores.
 #pragma once
 
 #include <memory>
@@ -8,9 +8,13 @@
 
 namespace gradzone {
 
-/// Kernels in order `chain` for tensors on memory.device, which must outlive them, bit for bit the reference
-/// kernels. The loss alone is computed on the host, whose exp and log are correctly rounded.
+/// Kernels for tensors on memory.device, which must outlive them. In the order `chain` they are bit for bit
+/// the reference kernels. Of `tensor_cores` (which F has: has_tensor_cores) convolutions and linear layers
+/// are the vendor's: results are the library's sums rounded to storage, to which a bias is added in the
+/// accumulator, rounded again; padding is multiplied. Throws UsageError if the library is not there. The loss
+/// alone is computed on the host, whose exp and log are correctly rounded.
 template <class F>
-std::unique_ptr<Kernels<F, DeviceMemory>> make_device_kernels(DeviceMemory memory);
+std::unique_ptr<Kernels<F, DeviceMemory>> make_device_kernels(DeviceMemory memory,
+                                                              Order order = Order::chain);
 
 }  // namespace gradzone

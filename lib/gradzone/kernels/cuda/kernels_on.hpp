@@ -27,7 +27,7 @@ inline Shape as_images(Index images, Index features) {
 }
 
 template <class F, class Queue>
-class KernelsOn final : public Kernels<F, DeviceMemory> {
+class KernelsOn : public Kernels<F, DeviceMemory> {
  public:
   using Base = Kernels<F, DeviceMemory>;
   using typename Base::Real;
@@ -187,22 +187,19 @@ class KernelsOn final : public Kernels<F, DeviceMemory> {
   }
   void round(T& x) const override { each(x.size(), Round<F>{out(x)}); }
 
- private:
+ protected:
   Device& device() const { return *this->memory().device; }
   static const Real* in(const T& t) { return t.data.data(); }
   static Real* out(T& t) { return t.data.data(); }
   void shape(T& t, const Shape& s) const { reshape(this->memory(), t, s); }
-  void pooled(const Window& window, const T& x, T& y) const {
-    shape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
-  }
   template <class Map>
   void each(Index count, const Map& map) const {
     run_each(queue_, small(count), map);
   }
-  static bool vectors(Index channels) { return channels % Vector<Real>::size == 0; }
 
-  void products(const Conv2d& op, const Shape& x_shape, const T& x, const T& w, const T* bias, After after,
-                T& y) const {
+  // Convolutions of images of x_shape, and linear layers as such. Results have their shapes already.
+  virtual void products(const Conv2d& op, const Shape& x_shape, const T& x, const T& w, const T* bias,
+                        After after, T& y) const {
     const Convolution c(op, x_shape);
     arranged_.resize(device(), static_cast<std::size_t>(w.size()));
     using Arrange = OutputsLast<Real>;
@@ -213,7 +210,7 @@ class KernelsOn final : public Kernels<F, DeviceMemory> {
                     ImageProducts<F>{c, false, in(x), arranged_.data(), bias ? in(*bias) : nullptr, out(y),
                                      after == After::relu, vectors(c.in), vectors(c.out)});
   }
-  void input_gradient(const Conv2d& op, const Shape& x_shape, const T& dy, const T& w, T& dx) const {
+  virtual void input_gradient(const Conv2d& op, const Shape& x_shape, const T& dy, const T& w, T& dx) const {
     const Convolution c(op, x_shape);
     const Real* weights = in(w);
     if (c.taps() > 1) {
@@ -226,7 +223,8 @@ class KernelsOn final : public Kernels<F, DeviceMemory> {
         queue_, device().multiprocessors(),
         ImageProducts<F>{c, true, in(dy), weights, nullptr, out(dx), false, vectors(c.out), vectors(c.in)});
   }
-  void weight_gradient(const Conv2d& op, const Shape& x_shape, const T& x, const T& dy, T& dw, T* db) const {
+  virtual void weight_gradient(const Conv2d& op, const Shape& x_shape, const T& x, const T& dy, T& dw,
+                               T* db) const {
     const Convolution c(op, x_shape);
     WeightProducts<F> problem{c, in(x), in(dy), nullptr, vectors(c.out), vectors(c.in)};
     const Index channels = Index{c.out} * c.in;
@@ -234,11 +232,20 @@ class KernelsOn final : public Kernels<F, DeviceMemory> {
     problem.target = groups_.data();
     run_products<F>(queue_, device().multiprocessors(), problem);
     each(channels, AddGroups<F>{groups_.data(), out(dw), problem.groups(), c.taps(), channels});
-    if (!db) return;
-    shape(*db, {c.out});
-    sum_groups(PlainTerm<F>{in(dy)}, dy);
-    each(c.out, StoreSums<F>{sums_.data(), out(*db), groups_of(dy), c.out});
+    if (db) bias_gradient(dy, *db);
   }
+  void bias_gradient(const T& dy, T& db) const {
+    const Index channels = dy.shape.back();
+    shape(db, {channels});
+    sum_groups(PlainTerm<F>{in(dy)}, dy);
+    each(channels, StoreSums<F>{sums_.data(), out(db), groups_of(dy), channels});
+  }
+
+ private:
+  void pooled(const Window& window, const T& x, T& y) const {
+    shape(y, {x.dim(0), window.out_h(x.dim(1)), window.out_w(x.dim(2)), x.dim(3)});
+  }
+  static bool vectors(Index channels) { return channels % Vector<Real>::size == 0; }
 
   static Index groups_of(const T& x) { return (x.dim(0) + images_per_group - 1) / images_per_group; }
   /// sums_ = the term's sums over every group of images of a tensor like x.

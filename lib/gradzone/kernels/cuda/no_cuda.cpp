@@ -14,13 +14,14 @@ std::unique_ptr<IntegerKernels> make_cuda_integer_kernels(Device&) {
   return nullptr;
 }
 template <class F>
-std::unique_ptr<Kernels<F, DeviceMemory>> make_cuda_kernels(DeviceMemory) {
+std::unique_ptr<Kernels<F, DeviceMemory>> make_cuda_kernels(DeviceMemory, Order) {
   return nullptr;
 }
-template std::unique_ptr<Kernels<Fp64, DeviceMemory>> make_cuda_kernels<Fp64>(DeviceMemory);
-template std::unique_ptr<Kernels<Fp32, DeviceMemory>> make_cuda_kernels<Fp32>(DeviceMemory);
-template std::unique_ptr<Kernels<Fp16, DeviceMemory>> make_cuda_kernels<Fp16>(DeviceMemory);
-template std::unique_ptr<Kernels<Bf16, DeviceMemory>> make_cuda_kernels<Bf16>(DeviceMemory);
-template std::unique_ptr<Kernels<Fp16Strict, DeviceMemory>> make_cuda_kernels<Fp16Strict>(DeviceMemory);
+template std::unique_ptr<Kernels<Fp64, DeviceMemory>> make_cuda_kernels<Fp64>(DeviceMemory, Order);
+template std::unique_ptr<Kernels<Fp32, DeviceMemory>> make_cuda_kernels<Fp32>(DeviceMemory, Order);
+template std::unique_ptr<Kernels<Fp16, DeviceMemory>> make_cuda_kernels<Fp16>(DeviceMemory, Order);
+template std::unique_ptr<Kernels<Bf16, DeviceMemory>> make_cuda_kernels<Bf16>(DeviceMemory, Order);
+template std::unique_ptr<Kernels<Fp16Strict, DeviceMemory>> make_cuda_kernels<Fp16Strict>(DeviceMemory,
+                                                                                          Order);
 
 }  // namespace gradzone

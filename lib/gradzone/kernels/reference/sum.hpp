@@ -37,6 +37,7 @@ class Sum {
   /// Adds the term a * b.
   void add_product(Real a, Real b) {
     switch (order_) {
+      case Order::tensor_cores:  // never here: kernels on cards alone have it
       case Order::chain:
       case Order::bias_first:
         chain_ = F::fma(a, b, chain_);
@@ -54,6 +55,7 @@ class Sum {
   /// Adds the term a.
   void add(Real a) {
     switch (order_) {
+      case Order::tensor_cores:  // never here: kernels on cards alone have it
       case Order::chain:
       case Order::bias_first:
         chain_ = F::add(chain_, a);
@@ -73,6 +75,7 @@ class Sum {
     switch (order_) {
       case Order::bias_first:
         return chain_;
+      case Order::tensor_cores:
       case Order::chain:
         return with_bias(chain_);
       case Order::pairwise:

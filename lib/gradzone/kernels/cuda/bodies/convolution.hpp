@@ -1,6 +1,8 @@
 // Convolutions and linear layers (images of one pixel) as sums of products (products.hpp).
 #pragma once
 
+#include <compare>
+
 #include "gradzone/graph/operations.hpp"
 #include "gradzone/kernels/cuda/bodies/products.hpp"
 #include "gradzone/kernels/cuda/bodies/tree.hpp"
@@ -36,6 +38,7 @@ struct Convolution {
         padding_w(static_cast<int>(op.window.padding_w)) {}
 
   GRADZONE_HOST_DEVICE int taps() const { return kernel_h * kernel_w; }
+  friend auto operator<=>(const Convolution&, const Convolution&) = default;
 };
 
 /// Along one axis: the taps that do not fall into the padding, and the positions they read.

@@ -2,5 +2,5 @@
 #include "gradzone/kernels/cuda/make_cuda_kernels.cuh"
 
 namespace gradzone {
-template std::unique_ptr<Kernels<Bf16, DeviceMemory>> make_cuda_kernels<Bf16>(DeviceMemory);
+template std::unique_ptr<Kernels<Bf16, DeviceMemory>> make_cuda_kernels<Bf16>(DeviceMemory, Order);
 }  // namespace gradzone

@@ -2,5 +2,6 @@
 #include "gradzone/kernels/cuda/make_cuda_kernels.cuh"
 
 namespace gradzone {
-template std::unique_ptr<Kernels<Fp16Strict, DeviceMemory>> make_cuda_kernels<Fp16Strict>(DeviceMemory);
+template std::unique_ptr<Kernels<Fp16Strict, DeviceMemory>> make_cuda_kernels<Fp16Strict>(DeviceMemory,
+                                                                                          Order);
 }  // namespace gradzone
