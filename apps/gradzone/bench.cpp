@@ -125,13 +125,17 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
     text->reference.start_bits = std::max(text->reference.start_bits, text->reference.bits + 86);
     text->reference.max_bits = std::max(text->reference.max_bits, text->reference.start_bits);
     text->reference.seed = text->options.seed;
-    if (parse_processor(text->device) == Processor::cuda)
+    if (parse_processor(text->device) == Processor::cuda) {
+      if (text->reference.engine == Engine::plain)
+        throw UsageError("--device cuda: the plain engine computes on the CPU only");
       text->reference.device = std::make_shared<DeviceProducts>(make_cuda_device());
+    }
     ProgressLine progress("bench", "point", common.quiet || !text->json_file.empty());
     const ReferenceBench result = bench_reference(text->options, text->reference,
                                                   parse_choices(text->choices), progress.watch(common.stop));
     const std::string detail = fmt::format(
-        "{} engine, {}, {}", text->engine,
+        "{} engine{}, {}, {}", text->engine,
+        text->reference.device ? " with " + text->reference.device->device_name() : "",
         text->verdict ? "verdict" : fmt::format("gradient of {} bits", text->reference.bits), text->choices);
     if (text->json_file.empty()) {
       fmt::print("reference {}, {}; {} undecided\n  branches: {}\n", detail, times_text(*text, result.times),

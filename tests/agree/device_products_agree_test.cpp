@@ -1,5 +1,6 @@
 // Products of digits and of residues on a device against the same on the CPU: equal digits, exponents, error
 // bounds, residues, and verdicts.
+#include <algorithm>
 #include <vector>
 
 #include "../support/fixed_numbers.hpp"
@@ -59,8 +60,9 @@ void expect_equal(const FixedSums& expected, const FixedSums& actual) {
   EXPECT_TRUE(expected.digits == actual.digits);
 }
 
+/// `fill`: a digit to take everywhere, or 0.
 void expect_same_products(const DigitCase& c, const std::shared_ptr<DeviceProducts>& device, Mix mix,
-                          RandomStream& random) {
+                          RandomStream& random, std::int64_t fill = 0) {
   const Window& v = c.op.window;
   SCOPED_TRACE(::testing::Message() << c.images << "x" << c.op.in_channels << "x" << c.h << "x" << c.w
                                     << " to " << c.op.out_channels << ", kernel " << v.kernel_h << "x"
@@ -73,6 +75,9 @@ void expect_same_products(const DigitCase& c, const std::shared_ptr<DeviceProduc
   FixedTensor dy = support::random_fixed(y_shape, c.x_limbs, c.images, random, mix);
   FixedTensor w = support::random_fixed({c.op.out_channels, c.op.in_channels, v.kernel_h, v.kernel_w},
                                         c.w_limbs, 1, random, mix);
+  for (FixedTensor* t : {&x, &dy, &w}) {
+    if (fill != 0) std::fill(t->digits.begin(), t->digits.end(), fill);
+  }
   w.exponent = {static_cast<int>(random.below(2001)) - 1000};
   for (std::size_t n = 0; n < x.exponent.size(); ++n) {
     x.exponent[n] = static_cast<int>(random.below(100));
@@ -114,6 +119,17 @@ TEST(DeviceProducts, have_the_digits_of_the_cpu_in_long_sums_and_many_tiles) {
       expect_same_products({{5, 130, Window::square(3, 1, 1), false}, 3, 8, 8, 2, 1, 2}, device, mix, random);
       expect_same_products({{40, 2, {}, false}, 1, 1, 3, most_limbs, most_limbs, most_limbs}, device, mix,
                            random);
+    }
+  });
+}
+
+TEST(DeviceProducts, have_the_digits_of_the_cpu_where_the_sums_of_halves_are_largest) {
+  constexpr std::int64_t half = (std::int64_t{1} << 25) - 1, fullest = (half << 26) + half;
+  on_all_products([](const std::shared_ptr<DeviceProducts>& device) {
+    RandomStream random(2, "fullest digits");
+    for (const std::int64_t digit : {fullest, -fullest}) {
+      expect_same_products({{2100, 2, {}, false}, 1, 1, 1, 1, 1, 1}, device, Mix::uniform, random, digit);
+      expect_same_products({{700, 2, {}, false}, 1, 1, 1, 3, 3, 3}, device, Mix::uniform, random, digit);
     }
   });
 }
@@ -179,12 +195,12 @@ TEST(DeviceProducts, have_the_residues_of_the_cpu) {
       expect_same_residues(ResidueField(primes[seed]), {c.op, {c.op.in_channels, c.h, c.w}, c.images},
                            device.get(), seed % 2 == 0, random);
     }
-    // Sums of several chunks.
+    // Sums of several chunks, which 64 bits would not hold.
     RandomStream random(5, "long residues");
     const ResidueField largest(33'554'393);
-    expect_same_residues(largest, {{33'000, 2, {}, true}, {33'000, 1, 1}, 2}, device.get(), true, random);
-    expect_same_residues(largest, {{2, 33'000, {}, true}, {2, 1, 1}, 2}, device.get(), true, random);
-    expect_same_residues(largest, {{1, 2, {}, true}, {1, 180, 190}, 1}, device.get(), true, random);
+    expect_same_residues(largest, {{70'000, 2, {}, true}, {70'000, 1, 1}, 2}, device.get(), true, random);
+    expect_same_residues(largest, {{2, 70'000, {}, true}, {2, 1, 1}, 2}, device.get(), true, random);
+    expect_same_residues(largest, {{1, 2, {}, true}, {1, 300, 260}, 1}, device.get(), true, random);
   });
 }
 

@@ -111,6 +111,8 @@ TEST_F(CliUsage, DevicesThatAreNotThereAreRefused) {
   expect_usage_of({"bench", "step", "--device", "tpu"}, {"tpu", "cpu", "cuda"});
   setenv("CUDA_VISIBLE_DEVICES", "", 1);  // even where there is a card
   expect_usage_of({"bench", "step", "--device", "cuda"}, {"CUDA"});
+  expect_usage_of({"bench", "reference", "--device", "cuda"}, {"CUDA"});
+  expect_usage_of({"bench", "reference", "--engine", "plain", "--device", "cuda"}, {"plain engine"});
   expect_usage_of(
       {"train", "--data", "glyphs:50", "--lr", "0.1", "--device", "cuda", "--out", out().string()}, {"CUDA"});
   unsetenv("CUDA_VISIBLE_DEVICES");
