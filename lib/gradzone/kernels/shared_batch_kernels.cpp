@@ -20,6 +20,7 @@ template <class F>
 class SharedBatchKernels final : public ForwardingKernels<F> {
   using Forwarding = ForwardingKernels<F>;
   using Sums = Accumulator<F>;
+  static_assert(Sums::precision == F::accumulator_precision);
 
  public:
   using Real = typename Forwarding::Real;
