@@ -16,23 +16,28 @@ bool all_finite(const Tensor<Real>& t) {
 }
 
 /// The layer where the first infinity or NaN appears: forward in layer order, else the loss (named "loss"),
-/// else backward from the output; empty if every value is finite.
-template <class F>
-std::string non_finite_layer(const Graph& graph, const Activations<F>& a, double loss,
-                             const Gradients<F>& g) {
+/// else backward from the output; empty if every value is finite. finite(tensor) says whether it is.
+template <class F, class Memory, class Finite>
+std::string non_finite_layer(const Graph& graph, const Activations<F, Memory>& a, double loss,
+                             const Gradients<F, Memory>& g, const Finite& finite) {
   const auto& nodes = graph.nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (!all_finite(a.values[i])) return nodes[i].name;
+    if (!finite(a.values[i])) return nodes[i].name;
   }
   if (!std::isfinite(loss)) return "loss";
   for (std::size_t i = nodes.size(); i-- > 0;) {
-    if (!all_finite(g.outputs[i])) return nodes[i].name;
+    if (!finite(g.outputs[i])) return nodes[i].name;
     for (std::size_t p = 0; p < g.parameters.size(); ++p) {
-      if (graph.parameters()[p].node == static_cast<NodeId>(i) && !all_finite(g.parameters[p]))
+      if (graph.parameters()[p].node == static_cast<NodeId>(i) && !finite(g.parameters[p]))
         return nodes[i].name;
     }
   }
   return "";
+}
+template <class F>
+std::string non_finite_layer(const Graph& graph, const Activations<F>& a, double loss,
+                             const Gradients<F>& g) {
+  return non_finite_layer(graph, a, loss, g, all_finite<typename F::Real>);
 }
 
 }  // namespace gradzone

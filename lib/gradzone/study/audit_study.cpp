@@ -47,6 +47,7 @@ void check(const AuditStudy& s) {
         "batch's; leave one of the two out");
   }
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
+  check_formats(s.backend, s.formats);
 }
 
 /// What one point takes at most, roughly: float runs of every choice with their branches, and the reference's

@@ -4,10 +4,16 @@
 #include <tbb/task_arena.h>
 #include <unistd.h>
 
+#include "gradzone/kernels/cuda/device.hpp"
+
 namespace gradzone {
 
 std::int64_t quarter_of_memory() {
   return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4;
+}
+
+std::int64_t quarter_of_memory(const Backend& backend) {
+  return backend.on_device() ? static_cast<std::int64_t>(backend.device().memory() / 4) : quarter_of_memory();
 }
 
 int thread_count(int threads) {

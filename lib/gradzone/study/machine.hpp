@@ -4,10 +4,14 @@
 #include <cstdint>
 #include <functional>
 
+#include "gradzone/eval/backend.hpp"
+
 namespace gradzone {
 
 /// In bytes.
 std::int64_t quarter_of_memory();
+/// Of where the numbers of the backend lie.
+std::int64_t quarter_of_memory(const Backend& backend);
 
 /// How many threads on_threads takes.
 int thread_count(int threads);

@@ -41,6 +41,7 @@ struct VolumeStudy {
                            ///< known so well (settled_after)
   CertificateRule certify;
   std::uint64_t seed = 0;
+  Backend backend = Backend::cpu;  ///< changes no result, so it is part of no configuration
 
   /// The command line that asks for this study (without output folder and threads, which change no result).
   std::string command() const;

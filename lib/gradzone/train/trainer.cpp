@@ -182,16 +182,6 @@ Score& Score::operator+=(const Score& other) {
   return *this;
 }
 
-std::string_view name(Processor processor) {
-  return processor == Processor::cpu ? "cpu" : "cuda";
-}
-
-Processor parse_processor(std::string_view text) {
-  for (const Processor processor : {Processor::cpu, Processor::cuda})
-    if (name(processor) == text) return processor;
-  throw UsageError(fmt::format("unknown device \"{}\": there are cpu and cuda", text));
-}
-
 std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe) {
   if (recipe.processor == Processor::cuda)
     return make_device_trainer(graph, initial, recipe, make_cuda_device());
@@ -200,9 +190,7 @@ std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& init
 
 std::unique_ptr<Trainer> make_device_trainer(const Graph& graph, const Parameters& initial,
                                              const Recipe& recipe, std::unique_ptr<Device> device) {
-  if (recipe.format.order != Order::chain)
-    throw UsageError(
-        fmt::format("{}: cards sum in the order chain only; use --device cpu", full_name(recipe.format)));
+  check_device_order(recipe.format.order, full_name(recipe.format));
   return trainer_at<DeviceSite>(graph, initial, recipe, std::move(device));
 }
 

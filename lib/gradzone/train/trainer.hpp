@@ -7,25 +7,18 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 #include "gradzone/kernels/cuda/device.hpp"
+#include "gradzone/kernels/processor.hpp"
 #include "gradzone/train/loss_scaler.hpp"
 #include "gradzone/train/optimiser.hpp"
 #include "gradzone/train/training_format.hpp"
 
 namespace gradzone {
-
-/// Who computes a step: the same bits from each.
-enum class Processor { cpu, cuda };
-
-std::string_view name(Processor processor);
-/// Throws UsageError listing the names.
-Processor parse_processor(std::string_view text);
 
 /// How a step is computed.
 struct Recipe {

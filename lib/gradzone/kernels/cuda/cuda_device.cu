@@ -19,6 +19,7 @@ CudaDevice::CudaDevice() {
   check(cudaGetDeviceProperties(&properties, current), "properties");
   name_ = properties.name;
   multiprocessors_ = properties.multiProcessorCount;
+  memory_ = properties.totalGlobalMem;
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "stream");
 }
 

@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <string>
 
 #include "gradzone/kernels/cuda/device.hpp"
@@ -21,6 +22,7 @@ class CudaDevice final : public Device {
 
   std::string name() const override { return name_; }
   int multiprocessors() const override { return multiprocessors_; }
+  std::size_t memory() const override { return memory_; }
   void* allocate(std::size_t bytes) override;
   void release(void* memory) noexcept override;
   void copy_to_device(void* to, const void* from, std::size_t bytes) override;
@@ -35,7 +37,8 @@ class CudaDevice final : public Device {
  private:
   std::string name_;
   int multiprocessors_ = 1;
-  long changes_ = 0;  ///< of what memory there is
+  std::size_t memory_ = 0;
+  std::atomic<long> changes_ = 0;  ///< of what memory there is
   cudaStream_t stream_ = nullptr;
 };
 

@@ -1,5 +1,5 @@
-// Device: a CUDA card, or the host playing one. Where tensors lie during a training step, and the queue of
-// work on them.
+// Device: a CUDA card, or the host playing one. Where tensors lie while a float program runs, and the queue
+// of work on them.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@ struct Recording {
 };
 
 /// Everything that is asked of a device happens in the order of the calls. What returns nothing may return
-/// before it is done; copies to the host and wait() do not. One thread at a time.
+/// before it is done; copies to the host and wait() do not. One thread at a time; memory alone may be taken
+/// and released by others meanwhile.
 class Device {
  public:
   virtual ~Device() = default;
@@ -25,6 +26,8 @@ class Device {
   virtual std::string name() const = 0;
   /// Blocks that run at the same time, for the choice of tiles; results do not depend on it.
   virtual int multiprocessors() const = 0;
+  /// In bytes, whoever uses it.
+  virtual std::size_t memory() const = 0;
 
   /// Uninitialised memory. Throws InterruptedError if there is not enough.
   virtual void* allocate(std::size_t bytes) = 0;

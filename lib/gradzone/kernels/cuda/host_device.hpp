@@ -11,6 +11,8 @@ class HostDevice final : public Device {
   int multiprocessors() const override { return multiprocessors_; }
   /// Fewer multiprocessors make larger tiles.
   void pretend_multiprocessors(int count) { multiprocessors_ = count; }
+  std::size_t memory() const override { return memory_; }
+  void pretend_memory(std::size_t bytes) { memory_ = bytes; }
 
   void* allocate(std::size_t bytes) override;
   void release(void* memory) noexcept override;
@@ -24,6 +26,7 @@ class HostDevice final : public Device {
 
  private:
   int multiprocessors_ = 132;  // an H100's
+  std::size_t memory_ = std::size_t{1} << 30;
 };
 
 }  // namespace gradzone
