@@ -69,7 +69,7 @@ VolumePassOptions pass_options(Backend backend) {
   VolumePassOptions options;
   options.choices = parse_choices("native,minimal,native+relu=1");
   options.batch = 4;
-  options.batches = 3;
+  options.batches = 2;
   options.certify = CertificateRule::parse("1");
   options.seed = 7;
   options.backend = std::move(backend);
@@ -82,7 +82,7 @@ std::string tables_of(const VolumeUnit& unit) {
 
 TEST(DeviceComparison, passes_as_the_cpu) {
   const Graph graph = make_net("lenet5", BatchNorm::Mode::training);
-  const Dataset data = load_dataset("glyphs:10", "train", 3);  // the last mini-batch has two
+  const Dataset data = load_dataset("glyphs:6", "train", 3);  // the last mini-batch has two
   const auto go_on = [] { return true; };
   auto small = std::make_unique<HostDevice>();
   small->pretend_memory(1000);  // too little to keep the mini-batches
@@ -90,16 +90,12 @@ TEST(DeviceComparison, passes_as_the_cpu) {
   if (auto card = make_card()) backends.push_back(Backend(std::move(card)));
   for (const FormatId format : {FormatId::fp32, FormatId::fp16}) {
     const auto cpu = make_volume_pass(graph, data, {format}, pass_options(Backend::cpu));
-    std::vector<std::string> expected;
-    for (Index init = 0; init < 2; ++init) {
-      const std::optional<VolumeUnit> unit = cpu->run(init, go_on);
-      EXPECT_GT(unit->row.on_kink, 0);
-      expected.push_back(tables_of(*unit));
-    }
+    constexpr Index init = 1;
+    const std::optional<VolumeUnit> expected = cpu->run(init, go_on);
+    EXPECT_GT(expected->row.on_kink, 0);
     for (const Backend& backend : backends) {
       const auto other = make_volume_pass(graph, data, {format}, pass_options(backend));
-      for (Index init = 0; init < 2; ++init)
-        EXPECT_EQ(expected[static_cast<std::size_t>(init)], tables_of(*other->run(init, go_on)));
+      EXPECT_EQ(tables_of(*expected), tables_of(*other->run(init, go_on)));
     }
   }
   const Format other_order{FormatId::fp32, Order::pairwise};
@@ -116,7 +112,7 @@ VolumeStudy small_volume(Backend backend) {
   VolumeStudy study;
   study.data = "glyphs:6";
   study.formats = parse_formats("fp32,fp16");
-  study.inits = 3;
+  study.inits = 2;
   study.batch = 4;
   study.backend = std::move(backend);
   return study;
