@@ -19,7 +19,7 @@ struct AuditOptionsText {
   AuditStudy study;
   ProgramText program;
   std::string batch_norm = "evaluation", fail_on;
-  std::string out = "gradzone-audit", engine = "fast", proof = "residue", memory = "0";
+  std::string out = "gradzone-audit", engine = "fast", proof = "residue", memory = "0", device = "cpu";
   bool no_exact = false, resume = true, verdict = false, gradient = false;
 };
 
@@ -45,6 +45,9 @@ AuditStudy parse(const AuditOptionsText& text) {
   study.reference.work = text.verdict ? Work::verdict : Work::gradient;
   study.reference.proof = text.proof == "exact" ? ProofMode::exact : ProofMode::residue;
   study.memory = parse_memory(text.memory);
+  const Processor processor = parse_processor(text.device);
+  study.backend = make_backend(processor);
+  if (study.reference.engine == Engine::fast) study.reference.device = make_products(processor);
   return study;
 }
 
@@ -139,6 +142,7 @@ void add_audit(CLI::App& app, Common& common, ExitCode& exit_code) {
                    "What points in work may take together, e.g. 4G; 0 for a quarter of the machine's. Never "
                    "changes a result")
       ->capture_default_str();
+  add_device(*command, text->device);
   command->add_option("--start-bits", text->study.reference.start_bits, "Plain engine: first precision")
       ->capture_default_str();
   command

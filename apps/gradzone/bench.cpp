@@ -125,11 +125,10 @@ void add_bench(CLI::App& app, Common& common, ExitCode& exit_code) {
     text->reference.start_bits = std::max(text->reference.start_bits, text->reference.bits + 86);
     text->reference.max_bits = std::max(text->reference.max_bits, text->reference.start_bits);
     text->reference.seed = text->options.seed;
-    if (parse_processor(text->device) == Processor::cuda) {
-      if (text->reference.engine == Engine::plain)
-        throw UsageError("--device cuda: the plain engine computes on the CPU only");
-      text->reference.device = std::make_shared<DeviceProducts>(make_cuda_device());
-    }
+    const Processor processor = parse_processor(text->device);
+    if (processor == Processor::cuda && text->reference.engine == Engine::plain)
+      throw UsageError("--device cuda: the plain engine computes on the CPU only");
+    text->reference.device = make_products(processor);
     ProgressLine progress("bench", "point", common.quiet || !text->json_file.empty());
     const ReferenceBench result = bench_reference(text->options, text->reference,
                                                   parse_choices(text->choices), progress.watch(common.stop));

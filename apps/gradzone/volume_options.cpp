@@ -65,6 +65,7 @@ void add_volume_options(CLI::App& command, VolumeText& text) {
   add_passes(command, text);
   add_program(command, text.program);
   add_rules(command, text);
+  add_device(command, text.device);
   command.add_option("--out", text.out, "Folder of the tables and the report")->capture_default_str();
   command.add_flag("--resume", text.resume,
                    "Continue a study that was stopped: always done, accepted for scripts");
@@ -79,6 +80,9 @@ VolumeStudy volume_study(const VolumeText& text) {
   study.batch_norm = text.batch_norm == "training" ? BatchNorm::Mode::training : BatchNorm::Mode::evaluation;
   study.hit = HitRule::parse(text.hit);
   study.certify = CertificateRule::parse(text.certify);
+  const Processor processor = parse_processor(text.device);
+  study.backend = make_backend(processor);
+  study.products = make_products(processor);
   return study;
 }
 

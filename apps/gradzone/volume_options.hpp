@@ -13,7 +13,8 @@ namespace gradzone::app {
 struct VolumeText {
   VolumeStudy study;
   ProgramText program;
-  std::string init = "torch", batch_norm = "training", hit = "any", certify = "hits", out = "gradzone-volume";
+  std::string init = "torch", batch_norm = "training", hit = "any", certify = "hits", device = "cpu",
+              out = "gradzone-volume";
   bool resume = true;
 };
 

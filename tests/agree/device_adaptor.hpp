@@ -23,6 +23,11 @@ inline Device* card() {
   return device.get();
 }
 
+/// A device of the caller's own: the card, or null.
+inline std::unique_ptr<Device> make_card() {
+  return card() != nullptr ? make_cuda_device() : nullptr;
+}
+
 /// Calls body(device) for the host as a device, and for a card if there is one.
 template <class Body>
 void on_every_device(const Body& body) {

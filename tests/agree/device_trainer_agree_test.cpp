@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agree/agree_support.hpp"
+#include "agree/every_operation.hpp"
 #include "gradzone/data/loader.hpp"
 #include "gradzone/kernels/cuda/host_device.hpp"
 #include "gradzone/nets/initialise.hpp"
@@ -37,36 +38,6 @@ MiniBatch random_batch(const Graph& graph, Index images, RandomStream& random) {
   for (float& v : batch.images.data) v = static_cast<float>(random.uniform(-1, 1));
   for (Index n = 0; n < images; ++n) batch.labels.push_back(static_cast<int>(random.below(10)));
   return batch;
-}
-
-std::unique_ptr<Device> make_card() {
-  return card() != nullptr ? make_cuda_device() : nullptr;
-}
-
-/// Every operation there is, on small images.
-Graph every_operation() {
-  GraphBuilder net("everything", {3, 8, 8});
-  const NodeId first = net.then("conv", Conv2d{3, 5, Window::square(3, 1, 1)});
-  const NodeId strided = net.add("strided", Conv2d{5, 6, Window::square(3, 2, 1), false}, {first});
-  const NodeId normalised = net.then("bn", BatchNorm{.channels = 6, .mode = BatchNorm::Mode::training});
-  const NodeId leaky = net.then("leaky", Activation{Activation::Kind::leaky_relu, 0.1});
-  const NodeId sum = net.add("sum", Add{}, {strided, leaky});
-  const NodeId difference = net.add("difference", Add{true}, {sum, normalised});
-  const NodeId average = net.add("average", AvgPool2d{Window::square(3, 1, 1)}, {difference});
-  const NodeId norm = net.add("norm", NormPool2d{Window::square(3, 1, 1)}, {difference});
-  net.add("concat", Concat{}, {average, norm, leaky});
-  net.then("relu6", Activation{Activation::Kind::relu6});
-  net.then("max", MaxPool2d{Window::square(3, 1, 1), std::nullopt});
-  net.then("dropout", Dropout{});
-  const NodeId pooled = net.then("pool", MaxPool2d{Window::square(2, 2), 1.0});
-  const NodeId global = net.then("global", GlobalAvgPool{});
-  net.add("flatten", Flatten{}, {global});
-  const NodeId small = net.then("fc.small", Linear{18, 10});
-  net.add("flatten.large", Flatten{}, {pooled});
-  net.then("abs", Activation{Activation::Kind::abs});
-  const NodeId large = net.then("fc.large", Linear{72, 10, false});
-  net.add("logits", Add{}, {small, large});
-  return net.build(Loss::cross_entropy);
 }
 
 /// Steps at mini-batches of these sizes; 0 is an evaluation.

@@ -115,6 +115,12 @@ TEST_F(CliUsage, DevicesThatAreNotThereAreRefused) {
   expect_usage_of({"bench", "reference", "--engine", "plain", "--device", "cuda"}, {"plain engine"});
   expect_usage_of(
       {"train", "--data", "glyphs:50", "--lr", "0.1", "--device", "cuda", "--out", out().string()}, {"CUDA"});
+  for (const std::string device : {"tpu", "cuda"}) {
+    expect_usage({{"--device", device}}, {device == "tpu" ? "tpu" : "CUDA"});
+    for (const std::string command : {"volume", "threshold"})
+      expect_usage_of({command, "--data", "glyphs:50", "--device", device, "--out", out().string()},
+                      {device == "tpu" ? "tpu" : "CUDA"});
+  }
   unsetenv("CUDA_VISIBLE_DEVICES");
   EXPECT_FALSE(fs::exists(out()));
 }

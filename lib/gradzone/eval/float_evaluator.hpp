@@ -9,6 +9,7 @@
 
 #include "gradzone/arith/format.hpp"
 #include "gradzone/choice/choice.hpp"
+#include "gradzone/eval/backend.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 
@@ -42,21 +43,18 @@ struct FloatRun {
   std::string non_finite_layer;
 };
 
-enum class Backend { reference, cpu };
-
 class FloatEvaluator {
  public:
   virtual ~FloatEvaluator() = default;
   /// Forward and backward at a mini-batch. The point's numbers are rounded to the storage format first (exact
   /// if they already are). Gradients of an output used by several layers are added in decreasing order of the
-  /// using layer, each sum rounded to storage.
+  /// using layer, each sum rounded to storage. Thread-safe.
   virtual FloatRun run(const MiniBatch& batch, const Choice& choice, Form form) const = 0;
 };
 
 /// `graph` must outlive the evaluator. Parameters are rounded to the storage format. Scalars (eps, slopes,
-/// beta) are rounded as the format sees them. Throws UsageError for a format of tensor cores, which no CPU
-/// has.
+/// beta) are rounded as the format sees them. Throws UsageError for an order that the backend does not have.
 std::unique_ptr<FloatEvaluator> make_float_evaluator(const Graph& graph, const Parameters& parameters,
-                                                     Format format, Backend backend = Backend::cpu);
+                                                     Format format, const Backend& backend = Backend::cpu);
 
 }  // namespace gradzone

@@ -69,7 +69,9 @@ class Descent {
   T pass_on(NodeId id) {
     T& dy = g_.outputs[static_cast<std::size_t>(id)];
     if (keep_ == Keep::parameters) return std::move(dy);
-    return dy;
+    T copy = take(dy.shape);
+    copy.data = dy.data;
+    return copy;
   }
   /// Node `id` has passed its gradient on.
   void leave(NodeId id) {

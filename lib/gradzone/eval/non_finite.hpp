@@ -16,18 +16,18 @@ bool all_finite(const Tensor<Real>& t) {
 }
 
 /// The place where the first infinity or NaN appears: with n nodes, i is node i forward, n the loss, 2 n - i
-/// node i backward, 2 n + 1 nowhere.
-template <class F>
-Index first_non_finite(const Graph& graph, const Activations<F>& a, double loss, const Gradients<F>& g) {
+/// node i backward, 2 n + 1 nowhere. finite(tensor) says whether it is.
+template <class F, class Memory, class Finite>
+Index first_non_finite(const Graph& graph, const Activations<F, Memory>& a, double loss,
+                       const Gradients<F, Memory>& g, const Finite& finite) {
   const std::size_t nodes = graph.nodes().size();
   const auto backward_is_finite = [&](std::size_t node) {
     for (std::size_t p = 0; p < g.parameters.size(); ++p)
-      if (graph.parameters()[p].node == static_cast<NodeId>(node) && !all_finite(g.parameters[p]))
-        return false;
-    return all_finite(g.outputs[node]);
+      if (graph.parameters()[p].node == static_cast<NodeId>(node) && !finite(g.parameters[p])) return false;
+    return finite(g.outputs[node]);
   };
   std::size_t place = 0;
-  while (place < nodes && all_finite(a.values[place])) ++place;
+  while (place < nodes && finite(a.values[place])) ++place;
   if (place == nodes && std::isfinite(loss)) ++place;
   while (place > nodes && place <= 2 * nodes && backward_is_finite(2 * nodes - place)) ++place;
   return static_cast<Index>(place);
@@ -45,7 +45,7 @@ inline std::string non_finite_layer(const Graph& graph, Index place) {
 template <class F>
 std::string non_finite_layer(const Graph& graph, const Activations<F>& a, double loss,
                              const Gradients<F>& g) {
-  return non_finite_layer(graph, first_non_finite(graph, a, loss, g));
+  return non_finite_layer(graph, first_non_finite(graph, a, loss, g, all_finite<typename F::Real>));
 }
 
 }  // namespace gradzone

@@ -50,8 +50,7 @@ void check(const AuditStudy& s) {
         "batch's; leave one of the two out");
   }
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
-  for (const Format format : s.formats)
-    if (format.order == Order::tensor_cores) refuse_without_card(full_name(format));
+  check_formats(s.backend, s.formats);
 }
 
 /// What one point takes at most, roughly: float runs of every choice with their branches, and the reference's

@@ -35,10 +35,10 @@ struct AuditStudy {
   bool shuffle = false;
   std::uint64_t seed = 0;
   BatchNorm::Mode batch_norm = BatchNorm::Mode::evaluation;
-  bool per_sample = false;     ///< classify each image of a mini-batch as a point of its own, too
-  ReferenceOptions reference;  ///< its seed is the study's
-  std::int64_t memory = 0;     ///< bytes that points may take together; 0: a quarter of the machine's
-  Backend backend = Backend::cpu;
+  bool per_sample = false;         ///< classify each image of a mini-batch as a point of its own, too
+  ReferenceOptions reference;      ///< its seed is the study's
+  std::int64_t memory = 0;         ///< bytes that points may take together; 0: a quarter of the machine's
+  Backend backend = Backend::cpu;  ///< changes no result, so it is part of no configuration
 
   /// The command line that asks for this study (without output folder and threads, which change no result).
   std::string command() const;

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "gradzone/kernels/cuda/device.hpp"
+
 namespace gradzone {
 namespace {
 
@@ -19,6 +21,11 @@ void share_machine(int processes) {
 
 std::int64_t quarter_of_memory() {
   return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE) / 4 / processes_here;
+}
+
+std::int64_t quarter_of_memory(const Backend& backend) {
+  return backend.on_device() ? static_cast<std::int64_t>(backend.device().free_memory() / 4)
+                             : quarter_of_memory();
 }
 
 int thread_count(int threads) {

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "gradzone/eval/backend.hpp"
+
 namespace gradzone {
 
 /// Of so many processes, all of which take their part: called once, before anything else is asked.
@@ -11,6 +13,8 @@ void share_machine(int processes);
 
 /// In bytes, of this process's part.
 std::int64_t quarter_of_memory();
+/// Of where the numbers of the backend lie.
+std::int64_t quarter_of_memory(const Backend& backend);
 
 /// How many threads on_threads takes.
 int thread_count(int threads);

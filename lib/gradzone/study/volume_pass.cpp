@@ -7,9 +7,9 @@
 #include <numeric>
 #include <span>
 
-#include "gradzone/arith/tensors.hpp"
 #include "gradzone/base/parallel.hpp"
 #include "gradzone/base/random.hpp"
+#include "gradzone/eval/places.hpp"
 #include "gradzone/kernels/layout.hpp"
 #include "gradzone/study/machine.hpp"
 #include "gradzone/zones/auditor.hpp"
@@ -21,21 +21,22 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// The mini-batches of a pass, as the reals see them and, in storage values of a format, the floats.
-template <class F>
+template <class F, class Memory>
 class Batches {
  public:
   using Real = typename F::Real;
   struct Floats {
-    Tensor<Real> x;  ///< channels last
+    typename Memory::template Tensor<Real> x;  ///< channels last
     std::vector<int> labels;
   };
 
-  Batches(const Dataset& data, Index batch, Index count) : data_(data), batch_(batch) {
+  Batches(const Dataset& data, Index batch, Index count, const Backend& backend)
+      : data_(data), batch_(batch), backend_(backend) {
     const double values = static_cast<double>(std::min(count * batch, data.size())) *
                           static_cast<double>(element_count(data.image_shape()));
-    if (values * sizeof(Real) > static_cast<double>(quarter_of_memory())) return;
+    if (values * sizeof(Real) > static_cast<double>(quarter_of_memory(backend_))) return;
     kept_.resize(static_cast<std::size_t>(count));
-    parallel_for(count, [&](Index k) { kept_[static_cast<std::size_t>(k)] = convert(k); });
+    parallel_for(count, [&](Index k) { convert(k, kept_[static_cast<std::size_t>(k)]); });
   }
 
   MiniBatch reals(Index k) const {
@@ -46,18 +47,21 @@ class Batches {
   /// `memory` holds them where they are not kept.
   const Floats& floats(Index k, Floats& memory) const {
     if (!kept_.empty()) return kept_[static_cast<std::size_t>(k)];
-    memory = convert(k);
+    convert(k, memory);
     return memory;
   }
 
  private:
-  Floats convert(Index k) const {
+  void convert(Index k, Floats& out) const {
     MiniBatch batch = reals(k);
-    return {channels_last<Real>(to_format<F>(batch.x)), std::move(batch.labels)};
+    Tensor<Real> x = channels_last<Real>(to_format<F>(batch.x));
+    backend_.run([&] { put(memory_of<Memory>(backend_), std::move(x), out.x); });
+    out.labels = std::move(batch.labels);
   }
 
   const Dataset& data_;
   Index batch_;
+  Backend backend_;
   std::vector<Floats> kept_;
 };
 
@@ -94,15 +98,18 @@ void count(VolumeRow& row, const VolumePoint& point) {
   if (cause != cause_names.end()) ++row.causes[static_cast<std::size_t>(cause - cause_names.begin())];
 }
 
-template <class F>
+/// Memory: where the floats are compared.
+template <class F, class Memory>
 class TypedPass final : public VolumePass {
+  using Comparison = FloatComparison<F, Memory>;
+
  public:
   TypedPass(const Graph& graph, const Dataset& data, Order order, VolumePassOptions options)
       : graph_(graph),
         rounded_(graph.with_scalars_of(F::id)),
         format_{F::id, order},
         options_(std::move(options)),
-        batches_(data, options_.batch, options_.batches) {}
+        batches_(data, options_.batch, options_.batches, options_.backend) {}
 
   std::optional<VolumeUnit> run(Index init, const std::function<bool()>& go_on) const override {
     const auto begin = Clock::now();
@@ -113,13 +120,19 @@ class TypedPass final : public VolumePass {
     row.init = init;
     row.seed = options_.seed + static_cast<std::uint64_t>(init);
     const Parameters parameters = initialise(graph_, options_.initialisation, row.seed);
-    FloatComparison<F> comparison(rounded_, parameters, format_.order, options_.form, options_.choices);
+    const Backend& backend = options_.backend;
+    std::optional<Comparison> comparison;
+    backend.run([&] {
+      comparison.emplace(rounded_, parameters, format_.order, options_.form, options_.choices,
+                         memory_of<Memory>(backend));
+    });
     const std::vector<bool> chosen = chosen_batches(options_, init);
     std::unique_ptr<Auditor> auditor;  // most passes never need one
-    typename Batches<F>::Floats memory;
+    typename Batches<F, Memory>::Floats memory;
     for (Index k = 0; k < options_.batches; ++k) {
       const auto& floats = batches_.floats(k, memory);
-      const ComparedBatch compared = comparison.compare(floats.x, floats.labels);
+      ComparedBatch compared;
+      backend.run([&] { compared = comparison->compare(floats.x, floats.labels); });
       count(row, compared);
       const bool hit = options_.hit.is_hit(compared.difference);
       if (hit && row.hits++ == 0) row.first_hit = k;
@@ -141,9 +154,10 @@ class TypedPass final : public VolumePass {
 
  private:
   std::unique_ptr<Auditor> make_auditor(const Parameters& parameters) const {
-    AuditOptions audit{format_, options_.form, options_.choices, {}, Backend::cpu};
+    AuditOptions audit{format_, options_.form, options_.choices, {}, options_.backend};
     audit.reference.work = Work::verdict;
     audit.reference.seed = options_.seed;
+    audit.reference.device = options_.products;
     return std::make_unique<Auditor>(graph_, parameters, audit);
   }
 
@@ -179,16 +193,19 @@ class TypedPass final : public VolumePass {
   Graph rounded_;  ///< with the scalars of the format
   Format format_;
   VolumePassOptions options_;
-  Batches<F> batches_;
+  Batches<F, Memory> batches_;
 };
 
 }  // namespace
 
 std::unique_ptr<VolumePass> make_volume_pass(const Graph& graph, const Dataset& data, Format format,
                                              VolumePassOptions options) {
+  check_formats(options.backend, {format});
   return visit_format(format.id, [&](auto f) -> std::unique_ptr<VolumePass> {
-    return std::make_unique<TypedPass<typename decltype(f)::type>>(graph, data, format.order,
-                                                                   std::move(options));
+    using F = typename decltype(f)::type;
+    if (options.backend.on_device())
+      return std::make_unique<TypedPass<F, DeviceMemory>>(graph, data, format.order, std::move(options));
+    return std::make_unique<TypedPass<F, HostMemory>>(graph, data, format.order, std::move(options));
   });
 }
 

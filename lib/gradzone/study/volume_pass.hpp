@@ -9,6 +9,8 @@
 
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/data/dataset.hpp"
+#include "gradzone/eval/backend.hpp"
+#include "gradzone/exact/fast/device_products.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/nets/initialise.hpp"
 #include "gradzone/study/volume_options.hpp"
@@ -26,6 +28,8 @@ struct VolumePassOptions {
   bool until_hit = false;  ///< a pass ends with its first hit
   CertificateRule certify;
   std::uint64_t seed = 0;  ///< initialisation i has the seed i higher
+  Backend backend = Backend::cpu;
+  std::shared_ptr<DeviceProducts> products;  ///< ReferenceOptions::device of certificates
 };
 
 class VolumePass {
@@ -37,7 +41,8 @@ class VolumePass {
   virtual std::optional<VolumeUnit> run(Index init, const std::function<bool()>& go_on) const = 0;
 };
 
-/// Converts the images once, if they fit into a quarter of the memory. `graph` and `data` must outlive it.
+/// Converts the images once, if they fit into a quarter of the backend's memory, and keeps them there.
+/// `graph` and `data` must outlive it. Throws UsageError for an order that the backend does not have.
 std::unique_ptr<VolumePass> make_volume_pass(const Graph& graph, const Dataset& data, Format format,
                                              VolumePassOptions options);
 

@@ -49,6 +49,7 @@ void check(const VolumeStudy& s) {
                     s.ci_width));
   if (s.formats.empty()) throw UsageError("--format: name at least one format");
   require_stated(s.formats);
+  check_formats(s.backend, s.formats);
   if (s.choices.size() < 2) throw UsageError("a volume compares choices: name at least two");
 }
 
@@ -108,12 +109,13 @@ std::string LoadedVolume::configuration() const {
 }
 
 VolumePassOptions LoadedVolume::pass_options() const {
-  return {study_.form, study_.choices,   study_.initialisation, study_.batch, batches_,
-          study_.hit,  study_.until_hit, study_.certify,        study_.seed};
+  return {study_.form,      study_.choices, study_.initialisation, study_.batch,   batches_,       study_.hit,
+          study_.until_hit, study_.certify, study_.seed,           study_.backend, study_.products};
 }
 
 /// Passes of small networks run beside one another, which wastes no thread; those of large ones one at a
-/// time, which wastes no finished work when it is stopped, and no memory.
+/// time, which wastes no finished work when it is stopped, and no memory. With one device for all of them the
+/// threads convert, certify and write meanwhile.
 bool LoadedVolume::side_by_side(int width) const {
   double activations = 0, parameters = 0;
   for (const Node& node : graph_.nodes()) activations += static_cast<double>(element_count(node.shape));
@@ -121,7 +123,7 @@ bool LoadedVolume::side_by_side(int width) const {
     parameters += static_cast<double>(element_count(p.shape));
   const double bytes = sizeof(double) * (3 * activations * static_cast<double>(study_.batch) +
                                          parameters * static_cast<double>(3 + study_.choices.size()));
-  return bytes <= small_pass && bytes * width <= static_cast<double>(quarter_of_memory());
+  return bytes <= small_pass && bytes * width <= static_cast<double>(quarter_of_memory(study_.backend));
 }
 
 namespace {

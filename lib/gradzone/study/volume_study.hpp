@@ -45,6 +45,9 @@ struct VolumeStudy {
                            ///< known so well (settled_after)
   CertificateRule certify;
   std::uint64_t seed = 0;
+  // What changes no result is part of no configuration.
+  Backend backend = Backend::cpu;
+  std::shared_ptr<DeviceProducts> products;  ///< of certificates (ReferenceOptions::device)
 
   /// The command line that asks for this study (without output folder and threads, which change no result).
   std::string command() const;

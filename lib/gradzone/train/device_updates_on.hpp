@@ -1,10 +1,10 @@
 // DeviceUpdates as bodies that a queue runs (kernels/cuda/launch.hpp).
 #pragma once
 
-#include <cmath>
 #include <utility>
 
 #include "gradzone/arith/formats.hpp"
+#include "gradzone/eval/search_bodies.hpp"
 #include "gradzone/kernels/cuda/device_memory.hpp"
 #include "gradzone/kernels/cuda/launch.hpp"
 #include "gradzone/train/device_updates.hpp"
@@ -29,20 +29,6 @@ struct Update {
   Scalars scalars;
   Slices<typename F::Real> slices;
   GRADZONE_HOST_DEVICE void operator()(Index i) const { update<EntryOps<F>>(scalars, slices, i); }
-};
-
-struct Forget {
-  int* found;
-  GRADZONE_HOST_DEVICE void operator()(Index) const { *found = 0; }
-};
-
-template <class Real>
-struct FindNonFinite {
-  const Real* values;
-  int* found;
-  GRADZONE_HOST_DEVICE void operator()(Index i) const {
-    if (!std::isfinite(values[i])) *found = 1;
-  }
 };
 
 template <class F>

@@ -95,7 +95,7 @@ class HostSite {
   }
   std::string non_finite_layer(const Activations<F>& activations, double loss,
                                const Gradients<F>& gradients) const {
-    Index place = first_non_finite(graph_, activations, loss, gradients);
+    Index place = first_non_finite(graph_, activations, loss, gradients, all_finite<Real>);
     if (batch_) place = std::ranges::min(gather(batch_->peers(), place));
     return gradzone::non_finite_layer(graph_, place);
   }

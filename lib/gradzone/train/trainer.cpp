@@ -198,22 +198,9 @@ Score& Score::operator+=(const Score& other) {
   return *this;
 }
 
-std::string_view name(Processor processor) {
-  return processor == Processor::cpu ? "cpu" : "cuda";
-}
-
-Processor parse_processor(std::string_view text) {
-  for (const Processor processor : {Processor::cpu, Processor::cuda})
-    if (name(processor) == text) return processor;
-  throw UsageError(fmt::format("unknown device \"{}\": there are cpu and cuda", text));
-}
-
 void check_processor(TrainingFormat format, Processor processor) {
-  if (processor == Processor::cpu && format.order == Order::tensor_cores) refuse_without_card(name(format));
-  if (processor == Processor::cuda && format.order != Order::chain && format.order != Order::tensor_cores) {
-    throw UsageError(
-        fmt::format("{}: cards sum in the order chain only; use --device cpu", full_name(format)));
-  }
+  if (processor == Processor::cuda) return check_device_order(format.order, full_name(format));
+  if (format.order == Order::tensor_cores) refuse_without_card(name(format));
 }
 
 std::unique_ptr<Trainer> make_trainer(const Graph& graph, const Parameters& initial, const Recipe& recipe) {

@@ -7,7 +7,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "gradzone/base/peers.hpp"
@@ -16,18 +15,12 @@
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
 #include "gradzone/kernels/cuda/device.hpp"
+#include "gradzone/kernels/processor.hpp"
 #include "gradzone/train/loss_scaler.hpp"
 #include "gradzone/train/optimiser.hpp"
 #include "gradzone/train/training_format.hpp"
 
 namespace gradzone {
-
-/// Who computes a step: the same bits from each, where both do.
-enum class Processor { cpu, cuda };
-
-std::string_view name(Processor processor);
-/// Throws UsageError listing the names.
-Processor parse_processor(std::string_view text);
 
 /// Throws UsageError if the processor does not compute in the format: cards have the order chain, and they
 /// alone have tensor cores.

@@ -3,10 +3,12 @@
 // apart.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "gradzone/choice/choice.hpp"
 #include "gradzone/eval/network.hpp"
+#include "gradzone/eval/search.hpp"
 #include "gradzone/exact/kink_rules.hpp"
 #include "gradzone/graph/graph.hpp"
 #include "gradzone/graph/point.hpp"
@@ -24,16 +26,18 @@ struct ComparedBatch {
   int predicted = -1;          ///< argmax of the first image's logits, of the first choice
 };
 
-template <class F>
+/// Memory: where it computes, HostMemory or DeviceMemory; the same bits.
+template <class F, class Memory = HostMemory>
 class FloatComparison {
  public:
   using Real = typename F::Real;
-  using T = Tensor<Real>;
+  using T = typename Memory::template Tensor<Real>;
 
   /// `graph` must outlive it and have the scalars of the format (Graph::with_scalars_of). Parameters are
-  /// rounded to the storage format. Preconditions: they fit the graph; at least two choices.
+  /// rounded to the storage format. Preconditions: they fit the graph; at least two choices; devices have the
+  /// order (check_device_order).
   FloatComparison(const Graph& graph, const Parameters& parameters, Order order, Form form,
-                  const std::vector<Choice>& choices);
+                  const std::vector<Choice>& choices, Memory memory = {});
 
   /// x: storage values, channels last. Uses all threads of the current arena, whatever their number to the
   /// same bits; not itself thread-safe.
@@ -42,20 +46,23 @@ class FloatComparison {
  private:
   void forward(const T& x, const Choice& choice);
   void backward(const std::vector<int>& labels, std::size_t choice);
-  bool on_kink() const;
-  bool on_kink(std::size_t node) const;
+  bool on_kink();
+  void search_kinks_of(std::size_t node);
+  bool all_finite();
   bool is_dead_at_zero(NodeId id) const;
+  FloatDifference difference();
 
   const Graph& graph_;
-  Network<F> network_;
+  Network<F, Memory> network_;
   std::vector<T> parameters_;
   std::vector<Choice> choices_;  ///< as the format's float program sees their numbers
   Form form_;
   std::vector<std::vector<KinkRule>> rules_;
   bool one_forward_;  ///< the choices share the forward run
+  std::unique_ptr<Search<F, Memory>> search_;
 
-  Activations<F> activations_;
-  Gradients<F> gradients_;
+  Activations<F, Memory> activations_;
+  Gradients<F, Memory> gradients_;
   T output_gradient_;
   std::vector<std::vector<T>> by_choice_;  ///< gradients of the parameters
 };

@@ -48,6 +48,11 @@ int pairs_of(int a, int b, int limbs) {
 DeviceProducts::DeviceProducts(std::unique_ptr<Device> device, double least)
     : least_(least), device_(std::move(device)), kernels_(make_integer_kernels(*device_)) {}
 
+std::shared_ptr<DeviceProducts> make_products(Processor processor) {
+  if (processor == Processor::cpu) return nullptr;
+  return std::make_shared<DeviceProducts>(make_cuda_device());
+}
+
 DeviceProducts::Kept::Kept(std::shared_ptr<DeviceProducts> owner, const FixedTensor& t)
     : owner_(std::move(owner)), limbs_(t.limbs), entries_(t.entries) {
   const std::lock_guard lock(owner_->mutex_);

@@ -14,6 +14,7 @@
 #include "gradzone/graph/operations.hpp"
 #include "gradzone/kernels/cuda/device_memory.hpp"
 #include "gradzone/kernels/cuda/integer_kernels.hpp"
+#include "gradzone/kernels/processor.hpp"
 
 namespace gradzone {
 
@@ -91,5 +92,8 @@ class DeviceProducts {
   DeviceArray<int> below_;
   DeviceArray<Residue> residues_a_, residues_b_, bias_, residues_out_;
 };
+
+/// Of the card of this machine, or null for the CPU. Throws UsageError if there is none.
+std::shared_ptr<DeviceProducts> make_products(Processor processor);
 
 }  // namespace gradzone

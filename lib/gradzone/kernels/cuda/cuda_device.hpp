@@ -3,6 +3,7 @@
 
 #include <cuda_runtime.h>
 
+#include <atomic>
 #include <string>
 
 #include "gradzone/kernels/cuda/device.hpp"
@@ -36,7 +37,7 @@ class CudaDevice final : public Device {
  private:
   std::string name_;
   int multiprocessors_ = 1;
-  long changes_ = 0;  ///< of what memory there is
+  std::atomic<long> changes_ = 0;  ///< of what memory there is
   cudaStream_t stream_ = nullptr;
 };
 

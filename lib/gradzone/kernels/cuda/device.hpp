@@ -1,5 +1,5 @@
-// Device: a CUDA card, or the host playing one. Where tensors lie during a training step, and the queue of
-// work on them.
+// Device: a CUDA card, or the host playing one. Where tensors lie while a float program runs, and the queue
+// of work on them.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@ struct Recording {
 };
 
 /// Everything that is asked of a device happens in the order of the calls. What returns nothing may return
-/// before it is done; copies to the host and wait() do not. One thread at a time.
+/// before it is done; copies to the host and wait() do not. One thread at a time; memory alone may be taken
+/// and released by others meanwhile.
 class Device {
  public:
   virtual ~Device() = default;

@@ -1,5 +1,6 @@
 #include "gradzone/kernels/cuda/device_kernels.hpp"
 
+#include "gradzone/base/error.hpp"
 #include "gradzone/kernels/cuda/cuda_kernels.hpp"
 #include "gradzone/kernels/cuda/host_device.hpp"
 #include "gradzone/kernels/cuda/tensor_core_kernels.hpp"
@@ -10,6 +11,11 @@ template <class F>
 std::unique_ptr<Kernels<F, DeviceMemory>> make_device_kernels(DeviceMemory memory, Order order) {
   if (dynamic_cast<const HostDevice*>(memory.device) == nullptr) return make_cuda_kernels<F>(memory, order);
   return device::make_kernels_on<F>(memory, device::HostQueue(), order, device::make_host_products);
+}
+
+void check_device_order(Order order, const std::string& format) {
+  if (order != Order::chain && order != Order::tensor_cores)
+    throw UsageError(format + ": cards sum in the order chain only; use --device cpu");
 }
 
 template std::unique_ptr<Kernels<Fp64, DeviceMemory>> make_device_kernels<Fp64>(DeviceMemory, Order);

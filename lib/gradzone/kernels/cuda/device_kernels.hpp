@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "gradzone/kernels/cuda/device_memory.hpp"
 #include "gradzone/kernels/kernels.hpp"
@@ -16,5 +17,8 @@ namespace gradzone {
 template <class F>
 std::unique_ptr<Kernels<F, DeviceMemory>> make_device_kernels(DeviceMemory memory,
                                                               Order order = Order::chain);
+
+/// Throws UsageError if devices do not have the order; `format` names who asks for it.
+void check_device_order(Order order, const std::string& format);
 
 }  // namespace gradzone
