@@ -192,12 +192,13 @@ class TypedEvaluator final : public FloatEvaluator {
     out.loss = network_.loss(w.activations.values.back(), labels, &w.output_gradient);
     network_.backward(parameters_, w.activations, w.output_gradient, choice, form, Keep::outputs,
                       w.gradients);
-    out.non_finite_layer =
-        non_finite_layer(graph_, w.activations, static_cast<double>(out.loss), w.gradients, [&](const T& t) {
-          w.search->forget();
-          w.search->for_non_finite(t);
-          return !w.search->found();
-        });
+    const auto finite = [&](const T& t) {
+      w.search->forget();
+      w.search->for_non_finite(t);
+      return !w.search->found();
+    };
+    out.non_finite_layer = non_finite_layer(
+        graph_, first_non_finite(graph_, w.activations, static_cast<double>(out.loss), w.gradients, finite));
   }
 
   Backend backend_;
