@@ -23,8 +23,9 @@ PointRecord audit(const Graph& graph, const Parameters& parameters, const MiniBa
   const auto with = [&](Engine engine, ProofMode proof) {
     reference.engine = engine;
     reference.proof = proof;
-    const Auditor auditor(graph, parameters,
-                          {{format, Order::chain}, form, parse_choices(choices), reference, {}});
+    const Auditor auditor(
+        graph, parameters,
+        {{format, Order::chain}, form, parse_choices(choices), reference, Backend::reference});
     return auditor.audit(batch).point;
   };
   const PointRecord point = with(Engine::fast, ProofMode::exact);

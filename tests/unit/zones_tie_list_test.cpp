@@ -27,7 +27,8 @@ Looked look(const Graph& graph, const Parameters& parameters, const MiniBatch& b
             const char* choices = "native,minimal", Form form = Form::direct,
             ReferenceOptions reference = {}) {
   reference.work = Work::verdict;
-  const Auditor auditor(graph, parameters, {format, form, parse_choices(choices), reference, {}});
+  const Auditor auditor(graph, parameters,
+                        {format, form, parse_choices(choices), reference, Backend::reference});
   const PointEvidence evidence = auditor.evaluate(batch);
   const auto values =
       float_values(auditor.graph(), auditor.parameters(), format, evidence.batch, auditor.choices()[0], form);
