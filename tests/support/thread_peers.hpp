@@ -1,6 +1,8 @@
 // Peers that are threads of this process.
 #pragma once
 
+#include <mpfr.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <cstddef>
@@ -94,6 +96,7 @@ void run_peers(int size, const Body& body) {
           if (!error) error = std::current_exception();
           mail.close();
         }
+        mpfr_free_cache();  // which MPFR keeps for each thread
       });
   }
   if (error) std::rethrow_exception(error);
