@@ -18,6 +18,8 @@ enum Tag : int { call_tag = 1, answer_tag, leave_tag, peer_tag };
 
 /// MPI's own waiting keeps a core busy, which is wanted for work: look now and then instead.
 constexpr std::chrono::microseconds nap{200}, busy_wait{2000};
+/// Of rank 0, who looks all the time, on a core that computes.
+constexpr std::chrono::microseconds nap_of_service{1000};
 
 class MpiCommunicator final : public Communicator {
  public:
@@ -76,7 +78,7 @@ class MpiCommunicator final : public Communicator {
     for (int left = 0; left < size_ - 1;) {
       MPI_Status status;
       if (!message(MPI_ANY_SOURCE, MPI_ANY_TAG, status)) {
-        std::this_thread::sleep_for(nap);
+        std::this_thread::sleep_for(nap_of_service);
         continue;
       }
       const std::string request = receive(status);
