@@ -161,5 +161,40 @@ TEST(DeviceEvaluator, audits_as_the_cpu) {
   EXPECT_GT(not_regular, 10);
 }
 
+/// The certified gradient is that of the storage format's point, which has no order; the judged one is the
+/// library's.
+TEST(DeviceEvaluator, audits_gradients_of_tensor_cores) {
+  const Graph graph = make_net("lenet5", BatchNorm::Mode::evaluation);
+  const Parameters parameters = initialise(graph, Initialisation::torch, 4);
+  RandomStream random(21, "tensor cores");
+  const MiniBatch batch = coarse_batch(graph, 2, 1, random);
+  const std::vector<Choice> choices = parse_choices("native,minimal");
+  for (const auto& [tensor_cores, chain] :
+       {std::pair{"fp16-tc", "fp16"}, std::pair{"bf16-tc", "bf16"}, std::pair{"tf32-tc", "fp32"}}) {
+    SCOPED_TRACE(tensor_cores);
+    const auto audit = [&](const char* format, const Backend& backend) {
+      const Auditor auditor(graph, parameters, {parse_format(format), Form::direct, choices, {}, backend});
+      return auditor.audit(batch);
+    };
+    const PointResult expected = audit(chain, Backend::cpu);
+    const PointResult judged = audit(tensor_cores, Backend(make_host_device()));
+    EXPECT_EQ(judged.point.format, full_name(parse_format(tensor_cores)));
+    EXPECT_NE(judged.point.zone, Zone::undecided);
+    // What is proven is the same; what is found of the floats is not.
+    EXPECT_EQ(judged.point.zone == Zone::bifurcation, expected.point.zone == Zone::bifurcation);
+    ASSERT_EQ(judged.gradients.size(), expected.gradients.size());
+    int differ = 0;
+    for (std::size_t g = 0; g < judged.gradients.size(); ++g) {
+      const GradientRecord& found = judged.gradients[g];
+      EXPECT_EQ(found.tensor, expected.gradients[g].tensor);
+      EXPECT_GT(found.bits_median, 2) << found.tensor;
+      differ += found.relative_error_max != expected.gradients[g].relative_error_max;
+    }
+    EXPECT_GT(differ, 0);
+  }
+  EXPECT_THROW(Auditor(graph, parameters, {parse_format("fp16-tc"), Form::direct, choices, {}, Backend::cpu}),
+               UsageError);
+}
+
 }  // namespace
 }  // namespace gradzone::agree
