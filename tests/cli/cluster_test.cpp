@@ -59,10 +59,12 @@ class CliRanks : public CliShares {
  protected:
   void SetUp() override {
     if (!GRADZONE_TEST_MPI) GTEST_SKIP() << "a build without MPI: configure it with -D GRADZONE_MPI=ON";
-    // Tests run as any user, on machines of any size, without a network.
+    // Tests run as any user, on machines of any size, without a network, in containers that forbid one
+    // process to read another's memory.
     for (const char* variable : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"})
       ::setenv(variable, "1", 1);
     ::setenv("OMPI_MCA_plm", "isolated", 1);
+    ::setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 1);
     ::setenv("OMPI_MCA_rmaps_base_oversubscribe", "1", 1);
   }
   static Process start(int ranks, const std::vector<std::string>& command) {
