@@ -47,6 +47,22 @@ std::string text_of_rank_0(Peers& peers, const std::string& own) {
   return text;
 }
 
+namespace {
+
+/// Collective: every rank's text; throws the first one's whose code is that of an error.
+std::vector<std::string> texts_of_all(Peers& peers, ExitCode code, std::string_view text) {
+  std::vector<std::string> out;
+  for (const std::string& said : gather_texts(peers, ByteWriter().put(code).put(text).take())) {
+    ByteReader in(said);
+    const auto said_code = in.get<ExitCode>();
+    out.push_back(in.get<std::string>());
+    if (said_code != ExitCode::done) throw Error(said_code, out.back());
+  }
+  return out;
+}
+
+}  // namespace
+
 Communicator& alone() {
   static Alone process;
   return process;
@@ -54,15 +70,7 @@ Communicator& alone() {
 
 void Communicator::agree(const std::string& configuration) {
   agreed_ = true;
-  std::vector<std::string> configurations;
-  for (const std::string& said :
-       gather_texts(*this, ByteWriter().put(ExitCode::done).put(configuration).take())) {
-    ByteReader in(said);
-    const auto code = in.get<ExitCode>();
-    const auto text = in.get<std::string>();
-    if (code != ExitCode::done) throw Error(code, text);
-    configurations.push_back(text);
-  }
+  const std::vector<std::string> configurations = texts_of_all(*this, ExitCode::done, configuration);
   for (std::size_t r = 1; r < configurations.size(); ++r) {
     if (configurations[r] == configurations[0]) continue;
     throw UsageError(fmt::format(
@@ -74,12 +82,7 @@ void Communicator::agree(const std::string& configuration) {
 
 void Communicator::decline(const Error& error) {
   agreed_ = true;
-  for (const std::string& said :
-       gather_texts(*this, ByteWriter().put(error.code()).put(error.what()).take())) {
-    ByteReader in(said);
-    const auto code = in.get<ExitCode>();
-    if (code != ExitCode::done) throw Error(code, in.get<std::string>());
-  }
+  texts_of_all(*this, error.code(), error.what());
 }
 
 }  // namespace gradzone

@@ -1,7 +1,6 @@
 #include "gradzone/cluster/shared_work.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <exception>
 #include <mutex>
