@@ -36,7 +36,8 @@ TEST(Elementary, exp_is_correctly_rounded) {
     ASSERT_TRUE(identical(exp_rounded(x), exact_exp(binary32, x))) << std::hexfloat << x;
   }
   for (int i = 0; i < 5000; ++i) {
-    const double x = random.uniform(-746, 710);
+    const double x = i % 2 == 0 ? random.uniform(-746, 710)
+                                : std::ldexp(random.uniform(-2, 2), -static_cast<int>(random.below(70)));
     ASSERT_TRUE(identical(exp_rounded(x), exact_exp(binary64, x))) << std::hexfloat << x;
   }
 }
@@ -51,9 +52,38 @@ TEST(Elementary, log_is_correctly_rounded) {
     ASSERT_TRUE(identical(log_rounded(x), exact_log(binary32, x))) << std::hexfloat << x;
   }
   for (int i = 0; i < 5000; ++i) {
-    const double x = std::bit_cast<double>(random.bits() & 0x7FFFFFFFFFFFFFFFu);
+    const double x = i % 2 == 0
+                         ? std::bit_cast<double>(random.bits() & 0x7FFFFFFFFFFFFFFFu)
+                         : 1 + std::ldexp(random.uniform(-0.5, 1), -static_cast<int>(random.below(53)));
     ASSERT_TRUE(identical(log_rounded(x), exact_log(binary64, x))) << std::hexfloat << x;
   }
+}
+
+// Where a double evaluation leaves no doubt, too.
+TEST(Elementary, integers_alone_round_floats_correctly) {
+  RandomStream random(3, "integers");
+  for (int i = 0; i < 5000; ++i) {
+    const float x = static_cast<float>(random.uniform(-105, 90));
+    ASSERT_TRUE(identical(elementary::exp_by_integers<float>(x), exact_exp(binary32, x)))
+        << std::hexfloat << x;
+    const float y = std::bit_cast<float>(static_cast<std::uint32_t>(random.bits()) & 0x7FFFFFFFu);
+    ASSERT_TRUE(identical(elementary::log_by_integers<float>(y), exact_log(binary32, y)))
+        << std::hexfloat << y;
+  }
+}
+
+// Hardest cases of binary64 (Lefevre and Muller, Worst cases for correct rounding of the elementary functions
+// in double precision, 2001): 59 and more equal bits follow the last one kept. And 1 with its neighbours.
+TEST(Elementary, the_hardest_doubles_are_correctly_rounded) {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const double x : {0x1.9E9CBBFD6080Bp-31, -0x1.FFFFFFFFFFFFFp-53, 0x1p-53, -0x1p-54, 0x1p-54, 0x1p-60,
+                         std::nextafter(0x1p-53, inf), std::nextafter(-0x1p-54, -inf), -0x1.1D5C2DAEBE367p4,
+                         0x1.83D4BCDEBB3F4p2})
+    EXPECT_TRUE(identical(exp_rounded(x), exact_exp(binary64, x))) << std::hexfloat << x;
+  for (const double x :
+       {0x1.62A88613629B5p678, 0x1.AB50B409C8AEEp8, 0x1.EA71D85CEE020p509, std::nextafter(1, inf),
+        std::nextafter(1, -inf), 0x1p-1074, 0x1.6A09E667F3BCCp-1, 0x1.6A09E667F3BCDp-1})
+    EXPECT_TRUE(identical(log_rounded(x), exact_log(binary64, x))) << std::hexfloat << x;
 }
 
 /// |result - exact| in units of the last place of a half.

@@ -44,8 +44,8 @@ struct Fp16Strict {
   GRADZONE_HOST_DEVICE static Real fma(Real a, Real b, Real c) { return store(add_to_odd(a * b, c)); }
   GRADZONE_HOST_DEVICE static Real sqrt(Real a) { return store(std::sqrt(a)); }
   /// exp and log are correctly rounded in binary32, then rounded to binary16: error at most 0.5001 ulp.
-  static Real exp(Real a) { return store(exp_rounded(a)); }
-  static Real log(Real a) { return store(log_rounded(a)); }
+  GRADZONE_HOST_DEVICE static Real exp(Real a) { return store(exp_rounded(a)); }
+  GRADZONE_HOST_DEVICE static Real log(Real a) { return store(log_rounded(a)); }
 };
 
 }  // namespace gradzone

@@ -22,8 +22,8 @@ struct BinaryAccumulator32 {
   GRADZONE_HOST_DEVICE static Real div(Real a, Real b) { return a / b; }
   GRADZONE_HOST_DEVICE static Real fma(Real a, Real b, Real c) { return std::fma(a, b, c); }
   GRADZONE_HOST_DEVICE static Real sqrt(Real a) { return std::sqrt(a); }
-  static Real exp(Real a) { return exp_rounded(a); }
-  static Real log(Real a) { return log_rounded(a); }
+  GRADZONE_HOST_DEVICE static Real exp(Real a) { return exp_rounded(a); }
+  GRADZONE_HOST_DEVICE static Real log(Real a) { return log_rounded(a); }
 };
 
 struct Fp32 : BinaryAccumulator32 {
