@@ -29,7 +29,10 @@ void add_common(CLI::App& command, Common& common) {
 }
 
 void add_device(CLI::App& command, std::string& device) {
-  command.add_option("--device", device, "Who computes the floats: cpu, or cuda for a card; the same bits")
+  command
+      .add_option(
+          "--device", device,
+          "Who computes floats and the proofs' large products: cpu, or cuda for a card; the same bits")
       ->capture_default_str();
 }
 

@@ -136,17 +136,19 @@ class DeviceAdaptor final : public Kernels<F> {
   void add(const Add& op, const T& a, const T& b, T& y) const override {
     out(y, [&](D& d) { kernels_->add(op, there(a), there(b), d); });
   }
-  Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const override {
-    D gradient;
-    const Real loss = kernels_->cross_entropy(there(logits), labels, dz ? &gradient : nullptr);
+  void cross_entropy(const T& logits, const std::vector<int>& labels, T& loss, T* dz) const override {
+    DeviceArray<int> of_images;
+    of_images.upload(*memory_.device, labels.data(), labels.size());
+    D mean, gradient;
+    kernels_->cross_entropy(there(logits), of_images, mean, dz ? &gradient : nullptr);
+    loss = mean.download();
     if (dz) *dz = gradient.download();
-    return loss;
   }
-  Real output_sum(const T& output, T* gradient) const override {
-    D ones;
-    const Real sum = kernels_->output_sum(there(output), gradient ? &ones : nullptr);
+  void output_sum(const T& output, T& sum, T* gradient) const override {
+    D total, ones;
+    kernels_->output_sum(there(output), total, gradient ? &ones : nullptr);
+    sum = total.download();
     if (gradient) *gradient = ones.download();
-    return sum;
   }
   void concatenate(const std::vector<const T*>& parts, T& y) const override {
     std::vector<D> there_parts;

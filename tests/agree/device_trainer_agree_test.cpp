@@ -1,5 +1,6 @@
 // Trainings on a device against trainings on the CPU: the same bytes after every step.
 #include <array>
+#include <limits>
 #include <utility>
 
 #include "agree/agree_support.hpp"
@@ -26,6 +27,10 @@ void expect_same_state(const TrainerState& expected, const TrainerState& actual)
   }
 }
 
+void expect_same_loss(double expected, double actual) {
+  EXPECT_TRUE(same_bits(Tensor<double>({1}, expected), Tensor<double>({1}, actual)));
+}
+
 struct MiniBatch {
   Tensor<float> images;
   std::vector<int> labels;
@@ -40,17 +45,21 @@ MiniBatch random_batch(const Graph& graph, Index images, RandomStream& random) {
   return batch;
 }
 
-/// Steps at mini-batches of these sizes; 0 is an evaluation.
-void expect_same_training(const Graph& graph, const Recipe& recipe, const std::vector<Index>& batches) {
+/// Steps at mini-batches of these sizes, with falling rates; 0 is an evaluation, and images at position
+/// `overflowing` are too large for every format. Returns how often the host played a step back.
+int expect_same_training(const Graph& graph, const Recipe& recipe, const std::vector<Index>& batches,
+                         std::size_t overflowing = std::numeric_limits<std::size_t>::max()) {
   constexpr std::uint64_t seed = 11;
   SCOPED_TRACE(::testing::Message() << graph.name() << ", " << name(recipe.format) << ", "
                                     << name(recipe.optimiser.kind) << ", " << recipe.choice.name() << ", "
                                     << name(recipe.form) << ", seed " << seed);
   const Parameters initial = initialise(graph, Initialisation::torch, seed);
+  int playbacks = 0;
   for (auto make : {make_host_device, make_card}) {
     std::unique_ptr<Device> device = make();
     if (device == nullptr) continue;
     SCOPED_TRACE(device->name());
+    const auto* host = dynamic_cast<const HostDevice*>(device.get());
     const auto cpu = make_trainer(graph, initial, recipe);
     const auto other = make_device_trainer(graph, initial, recipe, std::move(device));
     RandomStream random(seed, "device training");
@@ -58,25 +67,32 @@ void expect_same_training(const Graph& graph, const Recipe& recipe, const std::v
       const MiniBatch batch = random_batch(graph, 5, random);
       const Score expected = cpu->evaluate(batch.images, batch.labels);
       const Score actual = other->evaluate(batch.images, batch.labels);
-      EXPECT_EQ(bits_of(expected.loss), bits_of(actual.loss));
+      expect_same_loss(expected.loss, actual.loss);
       EXPECT_EQ(expected.correct, actual.correct);
     };
-    for (const Index images : batches) {
-      if (images == 0) {
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      SCOPED_TRACE(::testing::Message() << "mini-batch " << i);
+      if (batches[i] == 0) {
         test();
         continue;
       }
-      const MiniBatch batch = random_batch(graph, images, random);
-      const StepResult expected = cpu->step(batch.images, batch.labels, 0.05);
-      const StepResult actual = other->step(batch.images, batch.labels, 0.05);
-      EXPECT_EQ(bits_of(expected.loss), bits_of(actual.loss));
+      MiniBatch batch = random_batch(graph, batches[i], random);
+      if (i == overflowing)
+        for (float& v : batch.images.data) v = std::numeric_limits<float>::infinity();
+      const double rate = 0.05 / static_cast<double>(1 + i);
+      const StepResult expected = cpu->step(batch.images, batch.labels, rate);
+      const StepResult actual = other->step(batch.images, batch.labels, rate);
+      expect_same_loss(expected.loss, actual.loss);
       EXPECT_EQ(expected.correct, actual.correct);
       EXPECT_EQ(expected.skipped, actual.skipped);
+      EXPECT_EQ(expected.finite, actual.finite);
       EXPECT_EQ(expected.non_finite_layer, actual.non_finite_layer);
       expect_same_state(cpu->state(), other->state());
     }
     test();
+    if (host != nullptr) playbacks = host->playbacks();
   }
+  return playbacks;
 }
 
 Recipe recipe_of(TrainingFormat format) {
@@ -120,9 +136,27 @@ TEST(DeviceTrainer, trains_as_the_cpu_with_every_optimiser) {
 }
 
 TEST(DeviceTrainer, plays_steps_back) {
-  // A card records a step's parts when it sees them for the third time, and forgets them when sizes change.
-  for (const TrainingFormat format : {TrainingFormat(FormatId::fp32), amp16})
-    expect_same_training(every_operation(), recipe_of(format), {4, 4, 4, 4, 4, 3, 4, 4, 4, 4, 0, 4, 4, 4, 4});
+  // A card records a step when it sees it for the third time, and forgets it when sizes change.
+  for (const OptimiserKind kind : {OptimiserKind::sgd, OptimiserKind::adam})
+    for (const TrainingFormat format : {TrainingFormat(FormatId::fp32), amp16}) {
+      Recipe recipe = recipe_of(format);
+      if (kind == OptimiserKind::adam) recipe.optimiser = {.kind = kind};
+      const std::vector<Index> batches = {4, 4, 4, 4, 4, 3, 4, 4, 4, 4, 0, 4, 4, 4, 4};
+      EXPECT_EQ(expect_same_training(every_operation(), recipe, batches), 2 + 1 + 1);
+    }
+}
+
+TEST(DeviceTrainer, goes_on_as_the_cpu_where_numbers_are_not_finite) {
+  std::vector<TrainingFormat> formats(all_formats.begin(), all_formats.end());
+  formats.push_back(amp16);
+  for (const TrainingFormat format : formats)
+    for (const std::size_t overflowing : {0, 4}) {  // computed, played back
+      Recipe recipe = recipe_of(format);
+      expect_same_training(every_operation(), recipe, {3, 3, 3, 3, 3, 3}, overflowing);
+      if (!format.mixed()) continue;
+      recipe.loss_scale = LossScaler();  // makes the step, where "dynamic" skips it
+      expect_same_training(every_operation(), recipe, {3, 3, 3, 3, 3, 3}, overflowing);
+    }
 }
 
 TEST(DeviceTrainer, trains_large_networks_as_the_cpu) {

@@ -28,12 +28,13 @@ TEST(Packing, keeps_every_number_of_16_bits) {
   using namespace device;
   std::vector<std::uint16_t> numbers(1 << 16), back(numbers.size());
   std::vector<float> values(numbers.size());
+  HostDevice host;
   for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<std::uint16_t>(i);
   const auto count = static_cast<Index>(numbers.size());
   const auto expect_back = [&](auto f) {
     using F = typename decltype(f)::type;
-    run_each(HostQueue(), count, Unpack<F>{numbers.data(), values.data()});
-    run_each(HostQueue(), count, Pack<F>{values.data(), back.data()});
+    run_each(HostQueue(host), count, Unpack<F>{numbers.data(), values.data()});
+    run_each(HostQueue(host), count, Pack<F>{values.data(), back.data()});
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       const float v = values[i];
       if (v != v) {

@@ -83,7 +83,7 @@ struct LeNetStep {
   Convolution<F> conv1{Conv2d{1, 6, Window::square(5, 1)}}, conv2{Conv2d{6, 16, Window::square(5, 1)}};
   ReluPool<F> pool1, pool2;
   Dense<F> dense1{Linear{256, 120}}, dense2{Linear{120, 84}}, dense3{Linear{84, 10}};
-  T relu1, relu2, d1, d2, dz;
+  T relu1, relu2, d1, d2, loss, dz;
 
   void run(const Kernels<F>& k, const T& x, const std::vector<int>& labels) {
     const Index images = x.dim(0);
@@ -97,7 +97,7 @@ struct LeNetStep {
     dense2.forward(k, relu1);
     k.activation({}, dense2.y, relu2);
     dense3.forward(k, relu2);
-    k.cross_entropy(dense3.y, labels, &dz);
+    k.cross_entropy(dense3.y, labels, loss, &dz);
     dense3.backward(k, relu2, dz);
     k.activation_gradient({}, {}, dense2.y, dense3.dx, d2);
     dense2.backward(k, relu1, d2);

@@ -161,7 +161,8 @@ class TypedEvaluator final : public FloatEvaluator {
     explicit Workspace(Memory memory) : search(make_search<F>(memory)) {}
     Activations<F, Memory> activations;
     Gradients<F, Memory> gradients;
-    T output_gradient;
+    typename Network<F, Memory>::Labels labels;
+    T loss, output_gradient;
     std::unique_ptr<Search<F, Memory>> search;
   };
 
@@ -189,7 +190,9 @@ class TypedEvaluator final : public FloatEvaluator {
     w.activations.values.resize(graph_.nodes().size());
     put(memory(), std::move(x), w.activations.values.front());
     network_.forward(parameters_, w.activations.values.front(), choice, form, Keep::outputs, w.activations);
-    out.loss = network_.loss(w.activations.values.back(), labels, &w.output_gradient);
+    put(memory(), labels, w.labels);
+    network_.loss(w.activations.values.back(), w.labels, w.loss, &w.output_gradient);
+    out.loss = on_host(w.loss)[0];
     network_.backward(parameters_, w.activations, w.output_gradient, choice, form, Keep::outputs,
                       w.gradients);
     const auto finite = [&](const T& t) {

@@ -163,10 +163,9 @@ void Network<F, Memory>::forward(const std::vector<T>& parameters, const T& x, c
 }
 
 template <class F, class Memory>
-typename F::Real Network<F, Memory>::loss(const T& output, const std::vector<int>& labels,
-                                          T* gradient) const {
-  if (graph_.loss() == Loss::cross_entropy) return kernels_->cross_entropy(output, labels, gradient);
-  return kernels_->output_sum(output, gradient);
+void Network<F, Memory>::loss(const T& output, const Labels& labels, T& loss, T* gradient) const {
+  if (graph_.loss() == Loss::cross_entropy) return kernels_->cross_entropy(output, labels, loss, gradient);
+  kernels_->output_sum(output, loss, gradient);
 }
 
 template <class F, class Memory>
@@ -201,18 +200,26 @@ void Network<F, Memory>::backward(const std::vector<T>& parameters, const Activa
       kernel(dx);
       descent.accumulate(node.inputs[k], std::move(dx));
     };
+    /// Of a convolution or linear layer: the gradients of its parameters, and that of its input.
+    const auto to_both = [&](bool with_bias, auto&& weight_kernel, auto&& input_kernel) {
+      const auto to_parameters = [&] {
+        weight_kernel(parameter_gradient(0), with_bias ? &parameter_gradient(1) : nullptr);
+      };
+      if (!descent.wanted(node.inputs[0])) return to_parameters();
+      to_input(0, [&](T& dx) { kernels_->side_by_side(to_parameters, [&] { input_kernel(dx); }); });
+    };
     std::visit(
         overloaded{
             [](const Input&) {},
             [&](const Conv2d& op) {
-              kernels_->conv2d_weight_gradient(op, input(0), dy, parameter_gradient(0),
-                                               op.bias ? &parameter_gradient(1) : nullptr);
-              to_input(0, [&](T& dx) { kernels_->conv2d_input_gradient(op, dy, weight(), dx); });
+              to_both(
+                  op.bias, [&](T& dw, T* db) { kernels_->conv2d_weight_gradient(op, input(0), dy, dw, db); },
+                  [&](T& dx) { kernels_->conv2d_input_gradient(op, dy, weight(), dx); });
             },
             [&](const Linear& op) {
-              kernels_->linear_weight_gradient(op, input(0), dy, parameter_gradient(0),
-                                               op.bias ? &parameter_gradient(1) : nullptr);
-              to_input(0, [&](T& dx) { kernels_->linear_input_gradient(op, dy, weight(), dx); });
+              to_both(
+                  op.bias, [&](T& dw, T* db) { kernels_->linear_weight_gradient(op, input(0), dy, dw, db); },
+                  [&](T& dx) { kernels_->linear_input_gradient(op, dy, weight(), dx); });
             },
             [&](const Activation& op) {
               const T& x = input(0).empty() ? a.values[i] : input(0);

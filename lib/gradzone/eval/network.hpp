@@ -44,6 +44,7 @@ class Network {
  public:
   using Real = typename F::Real;
   using T = typename Kernels<F, Memory>::T;
+  using Labels = typename Kernels<F, Memory>::Labels;
 
   /// The graph's scalars must be those of the format already (Graph::with_scalars_of); it must outlive the
   /// network.
@@ -54,8 +55,8 @@ class Network {
   void forward(const std::vector<T>& parameters, const T& x, const Choice& choice, Form form, Keep keep,
                Activations<F, Memory>& activations) const;
 
-  /// The loss and its gradient with respect to the output node.
-  Real loss(const T& output, const std::vector<int>& labels, T* gradient) const;
+  /// The loss [1] and its gradient with respect to the output node, which may be null.
+  void loss(const T& output, const Labels& labels, T& loss, T* gradient) const;
 
   /// Backward pass from dL/d(output), after a forward pass with the same choice and `keep`. After one that
   /// kept the outputs `keep` may be either and, where the forward run does not depend on it (the direct

@@ -45,6 +45,16 @@ void put(DeviceMemory memory, const Tensor<Real>& from, DeviceTensor<Real>& to) 
   memory.device->wait();  // `from` is read until then
 }
 
+template <class Value>
+void put(HostMemory, const std::vector<Value>& from, std::vector<Value>& to) {
+  to = from;
+}
+template <class Value>
+void put(DeviceMemory memory, const std::vector<Value>& from, DeviceArray<Value>& to) {
+  to.upload(*memory.device, from.data(), from.size());
+  memory.device->wait();  // as above
+}
+
 template <class Real>
 const Tensor<Real>& on_host(const Tensor<Real>& t) {
   return t;

@@ -55,8 +55,9 @@ std::unique_ptr<Search<F>> make_search(HostMemory) {
 
 template <class F>
 std::unique_ptr<Search<F, DeviceMemory>> make_search(DeviceMemory memory) {
-  if (dynamic_cast<const HostDevice*>(memory.device) == nullptr) return make_cuda_search<F>(memory);
-  return std::make_unique<device::SearchOn<F, device::HostQueue>>(memory, device::HostQueue());
+  auto* host = dynamic_cast<HostDevice*>(memory.device);
+  if (host == nullptr) return make_cuda_search<F>(memory);
+  return std::make_unique<device::SearchOn<F, device::HostQueue>>(memory, device::HostQueue(*host));
 }
 
 template std::unique_ptr<Search<Fp64>> make_search<Fp64>(HostMemory);

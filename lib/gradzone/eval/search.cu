@@ -7,7 +7,7 @@ namespace gradzone {
 template <class F>
 std::unique_ptr<Search<F, DeviceMemory>> make_cuda_search(DeviceMemory memory) {
   const auto& card = static_cast<const CudaDevice&>(*memory.device);
-  return std::make_unique<device::SearchOn<F, device::CudaQueue>>(memory, device::CudaQueue(card.stream()));
+  return std::make_unique<device::SearchOn<F, device::CudaQueue>>(memory, device::CudaQueue(card));
 }
 
 template std::unique_ptr<Search<Fp64, DeviceMemory>> make_cuda_search<Fp64>(DeviceMemory);

@@ -17,6 +17,7 @@ class Amp16Kernels final : public ForwardingKernels<Fp16, Memory> {
   using Real = typename Half::Real;
   using T = typename Half::T;
   using State = typename Half::State;
+  using Labels = typename Half::Labels;
 
   Amp16Kernels(std::unique_ptr<Kernels<Fp16, Memory>> half, std::unique_ptr<Single> single)
       : Half(std::move(half)), single_(std::move(single)) {}
@@ -28,8 +29,8 @@ class Amp16Kernels final : public ForwardingKernels<Fp16, Memory> {
     single_->batch_norm_gradient(op, x, weight, state, dy, dx, dw, db);
     this->inner().round(dx);
   }
-  Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const override {
-    return single_->cross_entropy(logits, labels, dz);
+  void cross_entropy(const T& logits, const Labels& labels, T& loss, T* dz) const override {
+    single_->cross_entropy(logits, labels, loss, dz);
   }
 
  private:

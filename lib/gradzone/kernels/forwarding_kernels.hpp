@@ -1,6 +1,7 @@
 // ForwardingKernels: kernels that leave every operation to others; what is derived from them changes some.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@ class ForwardingKernels : public Kernels<F, Memory> {
   using T = typename Inner::T;
   using Sets = typename Inner::Sets;
   using State = typename Inner::State;
+  using Labels = typename Inner::Labels;
 
   explicit ForwardingKernels(std::unique_ptr<Inner> inner)
       : Inner(inner->memory()), inner_(std::move(inner)) {}
@@ -70,11 +72,11 @@ class ForwardingKernels : public Kernels<F, Memory> {
     inner_->batch_norm_gradient(op, x, weight, state, dy, dx, dw, db);
   }
   void add(const Add& op, const T& a, const T& b, T& y) const override { inner_->add(op, a, b, y); }
-  Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const override {
-    return inner_->cross_entropy(logits, labels, dz);
+  void cross_entropy(const T& logits, const Labels& labels, T& loss, T* dz) const override {
+    inner_->cross_entropy(logits, labels, loss, dz);
   }
-  Real output_sum(const T& output, T* gradient) const override {
-    return inner_->output_sum(output, gradient);
+  void output_sum(const T& output, T& sum, T* gradient) const override {
+    inner_->output_sum(output, sum, gradient);
   }
   void concatenate(const std::vector<const T*>& parts, T& y) const override { inner_->concatenate(parts, y); }
   void concatenate_gradient(const T& dy, Index first, T& dx) const override {
@@ -84,6 +86,9 @@ class ForwardingKernels : public Kernels<F, Memory> {
   void flatten_gradient(const T& dy, T& dx) const override { inner_->flatten_gradient(dy, dx); }
   void negate(const T& x, T& y) const override { inner_->negate(x, y); }
   void round(T& x) const override { inner_->round(x); }
+  void side_by_side(const std::function<void()>& first, const std::function<void()>& second) const override {
+    inner_->side_by_side(first, second);
+  }
 
  protected:
   const Inner& inner() const { return *inner_; }

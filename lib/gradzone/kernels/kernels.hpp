@@ -18,6 +18,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -66,6 +67,7 @@ class Kernels {
   using T = typename Memory::template Tensor<Real>;
   using Sets = typename Memory::template Array<std::uint8_t>;  ///< ArgmaxSets
   using State = BatchNormState<Real, Memory>;
+  using Labels = typename Memory::template Array<int>;  ///< one per image
 
   explicit Kernels(Memory memory = {}) : memory_(memory) {}
   virtual ~Kernels() = default;
@@ -124,11 +126,11 @@ class Kernels {
   virtual void add(const Add& op, const T& a, const T& b, T& y) const = 0;
 
   // Mean cross-entropy of logits [N, K], in the accumulator: d = z - max z, e = exp(d), S = chain sum of e, p
-  // = e / S; loss_n = log S - d_y; loss = store(batch sum / N); dz = store((p - [i = y]) / N). dz may be
-  // nullptr.
-  virtual Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const = 0;
-  // Chain sum of all entries, stored; their gradient is 1.
-  virtual Real output_sum(const T& output, T* gradient) const = 0;
+  // = e / S; loss_n = log S - d_y; loss [1] = store(batch sum / N); dz = store((p - [i = y]) / N). dz
+  // may be nullptr.
+  virtual void cross_entropy(const T& logits, const Labels& labels, T& loss, T* dz) const = 0;
+  // Chain sum [1] of all entries, stored; their gradient is 1, and may be nullptr.
+  virtual void output_sum(const T& output, T& sum, T* gradient) const = 0;
 
   // What moves numbers without arithmetic. Channels of the parts side by side in every pixel; y has its shape
   // already. Back: the channels first, first + 1, ... of dy, as many as dx has.
@@ -141,6 +143,13 @@ class Kernels {
   virtual void negate(const T& x, T& y) const = 0;
   // every entry x = store(x)
   virtual void round(T& x) const = 0;
+
+  // Both pieces of work, of which neither touches what the other one writes: a device may do them at the same
+  // time.
+  virtual void side_by_side(const std::function<void()>& first, const std::function<void()>& second) const {
+    first();
+    second();
+  }
 
  private:
   Memory memory_;

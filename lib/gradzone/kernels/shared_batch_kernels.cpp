@@ -25,6 +25,7 @@ class SharedBatchKernels final : public ForwardingKernels<F> {
  public:
   using Real = typename Forwarding::Real;
   using T = typename Forwarding::T;
+  using Labels = typename Forwarding::Labels;
 
   SharedBatchKernels(std::unique_ptr<Kernels<F>> inner, Order order, const SharedBatch& batch)
       : Forwarding(std::move(inner)), sums_(make_cpu_kernels<Sums>(order)), batch_(batch) {}
@@ -41,15 +42,14 @@ class SharedBatchKernels final : public ForwardingKernels<F> {
       sums_->linear_weight_gradient(op, xs, dys, w, b);
     });
   }
-  Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const override {
-    if (!batch_.is_shared()) return this->inner().cross_entropy(logits, labels, dz);
-    return of_all(logits, dz, [&](const T& all, T* gradient) {
-      return this->inner().cross_entropy(all, labels, gradient);
-    });
+  void cross_entropy(const T& logits, const Labels& labels, T& loss, T* dz) const override {
+    if (!batch_.is_shared()) return this->inner().cross_entropy(logits, labels, loss, dz);
+    of_all(logits, dz,
+           [&](const T& all, T* gradient) { this->inner().cross_entropy(all, labels, loss, gradient); });
   }
-  Real output_sum(const T& output, T* gradient) const override {
-    if (!batch_.is_shared()) return this->inner().output_sum(output, gradient);
-    return of_all(output, gradient, [&](const T& all, T* dz) { return this->inner().output_sum(all, dz); });
+  void output_sum(const T& output, T& sum, T* gradient) const override {
+    if (!batch_.is_shared()) return this->inner().output_sum(output, sum, gradient);
+    of_all(output, gradient, [&](const T& all, T* dz) { this->inner().output_sum(all, sum, dz); });
   }
 
  private:
@@ -94,11 +94,10 @@ class SharedBatchKernels final : public ForwardingKernels<F> {
 
   /// loss(outputs, gradient) of the outputs for all images; of its gradient one's own part.
   template <class Loss>
-  Real of_all(const T& own, T* gradient, const Loss& loss) const {
+  void of_all(const T& own, T* gradient, const Loss& loss) const {
     T gradients;
-    const Real out = loss(batch_.gather(own), gradient ? &gradients : nullptr);
+    loss(batch_.gather(own), gradient ? &gradients : nullptr);
     if (gradient) *gradient = rows(gradients, batch_.begin(), batch_.end());
-    return out;
   }
 
   std::unique_ptr<Kernels<Sums>> sums_;

@@ -104,7 +104,20 @@ class DeviceSite {
     load(images, x);
   }
   Tensor<Real> on_host(const T& t) const { return t.download(); }
-  Tensor<Real> step_logits(const T& logits) const { return logits.download(); }
+
+  void set_labels(const std::vector<int>& labels) { labels_.upload(*device_, labels.data(), labels.size()); }
+  const DeviceArray<int>& labels() const { return labels_; }
+  void begin_step(double rate, float scale) {
+    if (options_.kind == OptimiserKind::sgd) {
+      scalars_.sgd = sgd_scalars<Kept>(options_, rate);
+    } else {
+      scalars_.adam = adam_scalars<Kept>(options_, rate, optimiser_.steps() + 1);
+    }
+    scalars_.scale = static_cast<Real>(scale);
+    scalars_.inverse_scale = static_cast<Real>(1 / scale);
+    scalars_on_device_.upload(*device_, &scalars_, 1);
+    non_finite_.resize(*device_, 1);
+  }
   std::string non_finite_layer(const Activations<F, Memory>& activations, double loss,
                                const Gradients<F, Memory>& gradients) const {
     const auto all = [](const std::vector<T>& tensors) {
@@ -126,23 +139,33 @@ class DeviceSite {
       gradients.parameters.push_back(spec.trainable ? view(gradient_values_, p, spec.shape) : T());
     }
   }
-  void scale_and_round(T& logits_gradient, float scale) {
-    updates_->scale(logits_gradient.data.data(), logits_gradient.size(), static_cast<Real>(scale));
+  void scale_and_round(T& logits_gradient) {
+    updates_->scale(logits_gradient.data.data(), logits_gradient.size(), &scalars_on_device_.data()->scale);
     kernels_->round(logits_gradient);
   }
-  bool unscale(Gradients<F, Memory>&, float scale) {
-    const bool finite = updates_->all_finite(gradient_values_.data(), layout_.trainable);
-    if (Mix::mixed) updates_->scale(gradient_values_.data(), layout_.trainable, static_cast<Real>(1 / scale));
-    return finite;
+  void unscale(Gradients<F, Memory>&) {
+    updates_->find_non_finite(gradient_values_.data(), layout_.trainable, non_finite_.data());
+    if (Mix::mixed)
+      updates_->scale(gradient_values_.data(), layout_.trainable, &scalars_on_device_.data()->inverse_scale);
   }
-  void step(const Gradients<F, Memory>&, double rate) {
+  void update(const Gradients<F, Memory>&, const T& loss) { update({non_finite_.data(), loss.data.data()}); }
+  void update_anyway(const Gradients<F, Memory>&) {
+    update({nullptr, nullptr});
     optimiser_.restore_steps(optimiser_.steps() + 1);
-    const Slices<Real> slices{values_.data(), gradient_values_.data(), first_.data(), second_.data()};
-    if (options_.kind == OptimiserKind::sgd) {
-      updates_->sgd(sgd_scalars<Kept>(options_, rate), slices, layout_.trainable);
-    } else {
-      updates_->adam(adam_scalars<Kept>(options_, rate, optimiser_.steps()), slices, layout_.trainable);
-    }
+    prepare_weights();
+  }
+  void report(const T& loss, const T& logits) {
+    logits_shape_ = logits.shape;
+    report_.resize(*device_, StepReport::size(logits.size()));
+    updates_->report(loss.data.data(), non_finite_.data(), logits.data.data(), logits.size(), report_.data());
+  }
+  SeenStep<Real> seen() {
+    std::vector<Real> values = report_.download();
+    SeenStep<Real> out{values[StepReport::loss], values[StepReport::non_finite] == 0, {}};
+    values.erase(values.begin(), values.begin() + StepReport::logits);
+    out.logits = {logits_shape_, std::move(values)};
+    if (out.updated()) optimiser_.restore_steps(optimiser_.steps() + 1);
+    return out;
   }
   void finish(const Activations<F, Memory>& activations, Index images) {
     for_each_batch_norm<Kept>(
@@ -157,6 +180,15 @@ class DeviceSite {
 
  private:
   DeviceMemory memory() const { return {device_.get()}; }
+  void update(const OnlyFinite<Real>& condition) {
+    const Slices<Real> slices{values_.data(), gradient_values_.data(), first_.data(), second_.data()};
+    const StepScalars<Real>* scalars = scalars_on_device_.data();
+    if (options_.kind == OptimiserKind::sgd) {
+      updates_->sgd(&scalars->sgd, slices, layout_.trainable, condition);
+    } else {
+      updates_->adam(&scalars->adam, slices, layout_.trainable, condition);
+    }
+  }
   T view(DeviceArray<Real>& flat, std::size_t p, const Shape& shape) const {
     return {shape, DeviceArray<Real>::view(*device_, flat.data() + layout_.offsets[p],
                                            static_cast<std::size_t>(element_count(shape)))};
@@ -209,6 +241,11 @@ class DeviceSite {
   std::map<const Dataset*, HeldImages> held_;
   std::vector<ImageCut> cuts_;
   DeviceArray<ImageCut> cuts_on_device_;
+  DeviceArray<int> labels_, non_finite_;
+  StepScalars<Real> scalars_{};
+  DeviceArray<StepScalars<Real>> scalars_on_device_;
+  DeviceArray<Real> report_;
+  Shape logits_shape_;
 };
 
 }  // namespace gradzone

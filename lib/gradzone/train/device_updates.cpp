@@ -7,8 +7,9 @@ namespace gradzone {
 
 template <class F>
 std::unique_ptr<DeviceUpdates<F>> make_device_updates(Device& device) {
-  if (dynamic_cast<HostDevice*>(&device) == nullptr) return make_cuda_updates<F>(device);
-  return std::make_unique<device::UpdatesOn<F, device::HostQueue>>(device, device::HostQueue());
+  auto* host = dynamic_cast<HostDevice*>(&device);
+  if (host == nullptr) return make_cuda_updates<F>(device);
+  return std::make_unique<device::UpdatesOn<F, device::HostQueue>>(device::HostQueue(*host));
 }
 
 template std::unique_ptr<DeviceUpdates<Fp64>> make_device_updates<Fp64>(Device&);

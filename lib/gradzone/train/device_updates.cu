@@ -7,7 +7,7 @@ namespace gradzone {
 template <class F>
 std::unique_ptr<DeviceUpdates<F>> make_cuda_updates(Device& device) {
   const auto& card = static_cast<const CudaDevice&>(device);
-  return std::make_unique<device::UpdatesOn<F, device::CudaQueue>>(device, device::CudaQueue(card.stream()));
+  return std::make_unique<device::UpdatesOn<F, device::CudaQueue>>(device::CudaQueue(card));
 }
 
 template std::unique_ptr<DeviceUpdates<Fp64>> make_cuda_updates<Fp64>(Device&);

@@ -1,6 +1,7 @@
 // DeviceUpdates as bodies that a queue runs (kernels/cuda/launch.hpp).
 #pragma once
 
+#include <cmath>
 #include <utility>
 
 #include "gradzone/arith/formats.hpp"
@@ -26,17 +27,37 @@ struct EntryOps : F {
 
 template <class F, class Scalars>
 struct Update {
-  Scalars scalars;
-  Slices<typename F::Real> slices;
-  GRADZONE_HOST_DEVICE void operator()(Index i) const { update<EntryOps<F>>(scalars, slices, i); }
+  using Real = typename F::Real;
+  const Scalars* scalars;
+  Slices<Real> slices;
+  OnlyFinite<Real> condition;
+  GRADZONE_HOST_DEVICE void operator()(Index i) const {
+    if (condition.non_finite != nullptr && *condition.non_finite != 0) return;
+    if (condition.loss != nullptr && !std::isfinite(*condition.loss)) return;
+    update<EntryOps<F>>(*scalars, slices, i);
+  }
 };
 
 template <class F>
 struct Scale {
   using Real = typename F::Real;
   Real* values;
-  Real factor;
-  GRADZONE_HOST_DEVICE void operator()(Index i) const { values[i] = F::mul(values[i], factor); }
+  const Real* factor;
+  GRADZONE_HOST_DEVICE void operator()(Index i) const { values[i] = F::mul(values[i], *factor); }
+};
+
+template <class Real>
+struct Report {
+  const Real* loss;
+  const int* non_finite;
+  const Real* logits;
+  Real* out;
+  GRADZONE_HOST_DEVICE void operator()(Index i) const {
+    out[StepReport::logits + i] = logits[i];
+    if (i > 0) return;
+    out[StepReport::loss] = *loss;
+    out[StepReport::non_finite] = *non_finite != 0 ? Real(1) : Real(0);
+  }
 };
 
 template <class F>
@@ -75,22 +96,26 @@ class UpdatesOn final : public DeviceUpdates<F> {
  public:
   using Real = typename F::Real;
 
-  UpdatesOn(Device& device, Queue queue) : device_(device), queue_(std::move(queue)) {}
+  explicit UpdatesOn(Queue queue) : queue_(std::move(queue)) {}
 
-  void sgd(const SgdScalars<Real>& scalars, const Slices<Real>& slices, Index count) const override {
-    run_each(queue_, count, Update<F, SgdScalars<Real>>{scalars, slices});
+  void sgd(const SgdScalars<Real>* scalars, const Slices<Real>& slices, Index count,
+           const OnlyFinite<Real>& condition) const override {
+    run_each(queue_, count, Update<F, SgdScalars<Real>>{scalars, slices, condition});
   }
-  void adam(const AdamScalars<Real>& scalars, const Slices<Real>& slices, Index count) const override {
-    run_each(queue_, count, Update<F, AdamScalars<Real>>{scalars, slices});
+  void adam(const AdamScalars<Real>* scalars, const Slices<Real>& slices, Index count,
+            const OnlyFinite<Real>& condition) const override {
+    run_each(queue_, count, Update<F, AdamScalars<Real>>{scalars, slices, condition});
   }
-  bool all_finite(const Real* values, Index count) const override {
-    found_.resize(device_, 1);
-    run_each(queue_, 1, Forget{found_.data()});
-    run_each(queue_, count, FindNonFinite<Real>{values, found_.data()});
-    return found_.download()[0] == 0;
+  void find_non_finite(const Real* values, Index count, int* found) const override {
+    run_each(queue_, 1, Forget{found});
+    run_each(queue_, count, FindNonFinite<Real>{values, found});
   }
-  void scale(Real* values, Index count, Real factor) const override {
+  void scale(Real* values, Index count, const Real* factor) const override {
     run_each(queue_, count, Scale<F>{values, factor});
+  }
+  void report(const Real* loss, const int* non_finite, const Real* logits, Index count,
+              Real* out) const override {
+    run_each(queue_, count, Report<Real>{loss, non_finite, logits, out});
   }
   void running_statistics(const Real* mean, const Real* variance, Real unbiased, Real* running_mean,
                           Real* running_variance, Index channels) const override {
@@ -102,9 +127,7 @@ class UpdatesOn final : public DeviceUpdates<F> {
   }
 
  private:
-  Device& device_;
   Queue queue_;
-  mutable DeviceArray<int> found_;
 };
 
 }  // namespace gradzone::device

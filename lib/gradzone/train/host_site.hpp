@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -32,6 +33,15 @@ void load_images(const Tensor<float>& images, Index begin, Index end, Tensor<typ
                    end - begin, channels, area,
                    [](float v) { return F::store(static_cast<typename F::Real>(v)); });
 }
+
+/// What a step left behind, on the host.
+template <class Real>
+struct SeenStep {
+  Real loss = 0;
+  bool finite = true;   ///< all gradients of parameters
+  Tensor<Real> logits;  ///< of all images of the step
+  bool updated() const { return finite && std::isfinite(loss); }
+};
 
 template <class Mix>
 class HostSite {
@@ -71,7 +81,8 @@ class HostSite {
   Optimiser<Kept>& optimiser() { return optimiser_; }
   void optimiser_changed() {}
 
-  /// Runs a part of a step; a device may play it back (Device::run).
+  /// Runs a step; a device may play it back (Device::run), so that what differs from step to step comes
+  /// before it, with begin_step().
   template <class Work>
   void run(Recording&, const Work& work) {
     work();
@@ -89,9 +100,13 @@ class HostSite {
   void load(const BatchPlan& plan, T& x) { load(planned_images(plan), x); }
   void load_step(const BatchPlan& plan, T& x) { load_step(planned_images(plan), x); }
   const T& on_host(const T& t) const { return t; }
-  /// Of all images of the step.
-  T step_logits(const T& logits) const {
-    return batch_ && batch_->is_shared() ? batch_->gather(logits) : logits;
+
+  void set_labels(const std::vector<int>& labels) { labels_ = labels; }
+  const std::vector<int>& labels() const { return labels_; }
+  /// scale: of the loss in amp16.
+  void begin_step(double rate, float scale) {
+    rate_ = rate;
+    scale_ = scale;
   }
   std::string non_finite_layer(const Activations<F>& activations, double loss,
                                const Gradients<F>& gradients) const {
@@ -102,15 +117,30 @@ class HostSite {
 
   /// Before the first backward pass.
   void prepare(Gradients<F>&) {}
-  void scale_and_round(T& logits_gradient, float scale) { gradzone::scale_and_round(logits_gradient, scale); }
-  /// Divides by the scale of amp16; whether all gradients were finite.
-  bool unscale(Gradients<F>& gradients, float scale) {
-    if constexpr (Mix::mixed) return gradzone::unscale(gradients.parameters, scale);
-    return std::ranges::all_of(gradients.parameters, all_finite<Real>);
+  void scale_and_round(T& logits_gradient) { gradzone::scale_and_round(logits_gradient, scale_); }
+  /// Divides by the scale of amp16, after a look at whether all gradients are finite.
+  void unscale(Gradients<F>& gradients) {
+    if constexpr (Mix::mixed) {
+      seen_.finite = gradzone::unscale(gradients.parameters, scale_);
+    } else {
+      seen_.finite = std::ranges::all_of(gradients.parameters, all_finite<Real>);
+    }
   }
-  void step(const Gradients<F>& gradients, double rate) {
-    optimiser_.step(parameters_, gradients.parameters, rate);
+  /// The optimiser's step, unless the loss or a gradient is not finite.
+  void update(const Gradients<F>& gradients, const T& loss) {
+    seen_.loss = loss[0];
+    if (seen_.updated()) optimiser_.step(parameters_, gradients.parameters, rate_);
   }
+  /// The step that update() left out, after finish().
+  void update_anyway(const Gradients<F>& gradients) {
+    optimiser_.step(parameters_, gradients.parameters, rate_);
+    prepare_weights();
+  }
+  /// What seen() is to tell, at the end of the step.
+  void report(const T&, const T& logits) {
+    seen_.logits = batch_ && batch_->is_shared() ? batch_->gather(logits) : logits;
+  }
+  const SeenStep<Real>& seen() { return seen_; }
   /// After a forward pass of so many images, and after the step that may have followed it.
   void finish(const Activations<F>& activations, Index images) {
     update_running_statistics<Kept>(graph_, activations, images, parameters_);
@@ -127,6 +157,10 @@ class HostSite {
   Order order_;
   std::optional<SharedBatch> batch_;
   std::vector<T> parameters_, rounded_;
+  std::vector<int> labels_;
+  double rate_ = 0;
+  float scale_ = 1;
+  SeenStep<Real> seen_;
 };
 
 }  // namespace gradzone

@@ -103,27 +103,34 @@ class TypedTrainer final : public Trainer {
   StepResult step_at(const Images& images, Index count, const std::vector<int>& labels, double rate) {
     if (std::exchange(recorded_images_, count) != count) recorded_ = {};
     site_.load_step(images, x());
-    site_.run(recorded_.forward, [&] {
-      network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
-    });
-    const T& logits = activations_.values.back();
+    site_.set_labels(labels);
+    site_.begin_step(rate, recipe_.loss_scale.scale());
+    site_.run(recorded_, [&] { record_step(count); });
+    const SeenStep<typename F::Real>& seen = site_.seen();
     StepResult result;
-    result.loss = static_cast<double>(network_.loss(logits, labels, &output_gradient_));
-    result.correct = correct_predictions(site_.step_logits(logits), labels);
-    const float scale = recipe_.loss_scale.scale();
-    if constexpr (Mix::mixed) site_.scale_and_round(output_gradient_, scale);
-    site_.run(recorded_.backward, [&] {
-      network_.backward(site_.weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
-                        Keep::parameters, gradients_);
-    });
-    const bool finite = site_.unscale(gradients_, scale);
-    result.skipped = !recipe_.loss_scale.update(finite);
-    result.finite = std::isfinite(result.loss) && (finite || result.skipped);
+    result.loss = static_cast<double>(seen.loss);
+    result.correct = correct_predictions(seen.logits, labels);
+    result.skipped = !recipe_.loss_scale.update(seen.finite);
+    result.finite = std::isfinite(result.loss) && (seen.finite || result.skipped);
     if (!result.finite && !named_non_finite_) result.non_finite_layer = first_non_finite_layer(result.loss);
     named_non_finite_ = named_non_finite_ || !result.finite;
-    if (!result.skipped) site_.step(gradients_, rate);
-    site_.run(recorded_.finish, [&] { site_.finish(activations_, count); });
+    // Only now, as the layer is named at the parameters that the step began with.
+    if (!seen.updated() && !result.skipped) site_.update_anyway(gradients_);
     return result;
+  }
+
+  /// Everything between the mini-batch and what the step reports: without an answer from a device.
+  void record_step(Index count) {
+    network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters, activations_);
+    const T& logits = activations_.values.back();
+    network_.loss(logits, site_.labels(), loss_, &output_gradient_);
+    if constexpr (Mix::mixed) site_.scale_and_round(output_gradient_);
+    network_.backward(site_.weights(), activations_, output_gradient_, recipe_.choice, recipe_.form,
+                      Keep::parameters, gradients_);
+    site_.unscale(gradients_);
+    site_.update(gradients_, loss_);
+    site_.finish(activations_, count);
+    site_.report(loss_, logits);
   }
 
   template <class Images>
@@ -133,7 +140,9 @@ class TypedTrainer final : public Trainer {
     evaluation_network_.forward(site_.weights(), x(), recipe_.choice, recipe_.form, Keep::parameters,
                                 activations_);
     const T& logits = activations_.values.back();
-    const double loss = static_cast<double>(evaluation_network_.loss(logits, labels, nullptr));
+    site_.set_labels(labels);
+    evaluation_network_.loss(logits, site_.labels(), loss_, nullptr);
+    const double loss = static_cast<double>(site_.on_host(loss_).data[0]);
     return {loss * static_cast<double>(count), correct_predictions(site_.on_host(logits), labels), count};
   }
 
@@ -162,11 +171,8 @@ class TypedTrainer final : public Trainer {
   Network<F, Memory> network_, evaluation_network_;
   bool named_non_finite_ = false;
   // The memory of a step, which the next one takes over.
-  T output_gradient_;
-  /// The parts of a step at mini-batches of one size.
-  struct Recorded {
-    Recording forward, backward, finish;
-  } recorded_;
+  T loss_, output_gradient_;
+  Recording recorded_;  ///< a step of so many images
   Index recorded_images_ = 0;
   Activations<F, Memory> activations_;
   Gradients<F, Memory> gradients_;

@@ -44,8 +44,8 @@ void FloatComparison<F, Memory>::forward(const T& x, const Choice& choice) {
 }
 
 template <class F, class Memory>
-void FloatComparison<F, Memory>::backward(const std::vector<int>& labels, std::size_t choice) {
-  network_.loss(activations_.values.back(), labels, &output_gradient_);
+void FloatComparison<F, Memory>::backward(std::size_t choice) {
+  network_.loss(activations_.values.back(), labels_, loss_, &output_gradient_);
   std::swap(gradients_.parameters, by_choice_[choice]);  // memory of the last mini-batch
   network_.backward(parameters_, activations_, output_gradient_, choices_[choice], form_, Keep::parameters,
                     gradients_);
@@ -127,9 +127,10 @@ ComparedBatch FloatComparison<F, Memory>::compare(const T& x, const std::vector<
   // gradients are equal, bit for bit: no backward pass is needed to know that. Where a value is not finite
   // the gradients are compared all the same, as NaN differs from NaN.
   if (one_forward_ && !out.on_kink && all_finite()) return out;
+  put(network_.kernels().memory(), labels, labels_);
   for (std::size_t s = 0; s < choices_.size(); ++s) {
     if (s > 0 && !one_forward_) forward(x, choices_[s]);
-    backward(labels, s);
+    backward(s);
   }
   out.difference = difference();
   return out;

@@ -45,7 +45,7 @@ class FloatComparison {
 
  private:
   void forward(const T& x, const Choice& choice);
-  void backward(const std::vector<int>& labels, std::size_t choice);
+  void backward(std::size_t choice);
   bool on_kink();
   void search_kinks_of(std::size_t node);
   bool all_finite();
@@ -63,7 +63,8 @@ class FloatComparison {
 
   Activations<F, Memory> activations_;
   Gradients<F, Memory> gradients_;
-  T output_gradient_;
+  typename Network<F, Memory>::Labels labels_;
+  T loss_, output_gradient_;
   std::vector<std::vector<T>> by_choice_;  ///< gradients of the parameters
 };
 

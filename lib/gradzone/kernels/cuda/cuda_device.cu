@@ -19,11 +19,15 @@ CudaDevice::CudaDevice() {
   check(cudaGetDeviceProperties(&properties, current), "properties");
   name_ = properties.name;
   multiprocessors_ = properties.multiProcessorCount;
-  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "stream");
+  for (cudaStream_t* stream : {&stream_, &side_stream_})
+    check(cudaStreamCreateWithFlags(stream, cudaStreamNonBlocking), "stream");
+  for (cudaEvent_t* event : {&fork_, &join_})
+    check(cudaEventCreateWithFlags(event, cudaEventDisableTiming), "event");
 }
 
 CudaDevice::~CudaDevice() {
-  cudaStreamDestroy(stream_);
+  for (cudaEvent_t event : {fork_, join_}) cudaEventDestroy(event);
+  for (cudaStream_t stream : {side_stream_, stream_}) cudaStreamDestroy(stream);
 }
 
 std::size_t CudaDevice::free_memory() const {
@@ -55,17 +59,33 @@ void CudaDevice::copy_to_host(void* to, const void* from, std::size_t bytes) {
 }
 
 void CudaDevice::copy(void* to, const void* from, std::size_t bytes) {
-  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copy");
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream()), "copy");
 }
 
 void CudaDevice::copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
                            std::size_t bytes, std::size_t rows) {
-  check(cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, bytes, rows, cudaMemcpyDeviceToDevice, stream_),
+  check(cudaMemcpy2DAsync(to, to_pitch, from, from_pitch, bytes, rows, cudaMemcpyDeviceToDevice, stream()),
         "copy of rows");
 }
 
 void CudaDevice::wait() {
   check(cudaStreamSynchronize(stream_), "wait");
+}
+
+void CudaDevice::side_by_side(const std::function<void()>& first, const std::function<void()>& second) {
+  check(cudaEventRecord(fork_, stream_), "fork");
+  check(cudaStreamWaitEvent(side_stream_, fork_, 0), "fork");
+  beside_ = true;
+  try {
+    first();
+  } catch (...) {
+    beside_ = false;
+    throw;
+  }
+  beside_ = false;
+  check(cudaEventRecord(join_, side_stream_), "join");
+  second();
+  check(cudaStreamWaitEvent(stream_, join_, 0), "join");
 }
 
 void CudaDevice::run(Recording& recording, const std::function<void()>& work) {

@@ -18,7 +18,8 @@ class CudaDevice final : public Device {
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
 
-  cudaStream_t stream() const { return stream_; }
+  /// Where work is queued at present.
+  cudaStream_t stream() const { return beside_ ? side_stream_ : stream_; }
 
   std::string name() const override { return name_; }
   int multiprocessors() const override { return multiprocessors_; }
@@ -31,6 +32,8 @@ class CudaDevice final : public Device {
   void copy_rows(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t bytes,
                  std::size_t rows) override;
   void wait() override;
+  /// The first piece on a second stream.
+  void side_by_side(const std::function<void()>& first, const std::function<void()>& second) override;
   /// Plays a CUDA graph.
   void run(Recording& recording, const std::function<void()>& work) override;
 
@@ -38,7 +41,9 @@ class CudaDevice final : public Device {
   std::string name_;
   int multiprocessors_ = 1;
   std::atomic<long> changes_ = 0;  ///< of what memory there is
-  cudaStream_t stream_ = nullptr;
+  cudaStream_t stream_ = nullptr, side_stream_ = nullptr;
+  cudaEvent_t fork_ = nullptr, join_ = nullptr;
+  bool beside_ = false;
 };
 
 }  // namespace gradzone

@@ -7,8 +7,7 @@ namespace gradzone {
 
 std::unique_ptr<IntegerKernels> make_cuda_integer_kernels(Device& device) {
   const auto& card = static_cast<const CudaDevice&>(device);
-  return std::make_unique<device::IntegerKernelsOn<device::CudaQueue>>(device,
-                                                                       device::CudaQueue(card.stream()));
+  return std::make_unique<device::IntegerKernelsOn<device::CudaQueue>>(device, device::CudaQueue(card));
 }
 
 }  // namespace gradzone

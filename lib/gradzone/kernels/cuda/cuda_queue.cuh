@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gradzone/base/error.hpp"
+#include "gradzone/kernels/cuda/cuda_device.hpp"
 #include "gradzone/kernels/cuda/launch.hpp"
 
 namespace gradzone::device {
@@ -41,7 +42,8 @@ __global__ void __launch_bounds__(Body::threads, resident_blocks<Body>) run_body
 
 class CudaQueue {
  public:
-  explicit CudaQueue(cudaStream_t stream) : stream_(stream) {}
+  /// `device` must outlive it.
+  explicit CudaQueue(const CudaDevice& device) : device_(&device) {}
 
   template <class Body>
   void run(Index blocks, const Body& body) const {
@@ -51,12 +53,12 @@ class CudaQueue {
                                  static_cast<int>(shared)),
             "shared memory");
     }
-    run_body<<<static_cast<unsigned>(blocks), Body::threads, shared, stream_>>>(body);
+    run_body<<<static_cast<unsigned>(blocks), Body::threads, shared, device_->stream()>>>(body);
     check(cudaGetLastError(), "launch");
   }
 
  private:
-  cudaStream_t stream_;
+  const CudaDevice* device_;
 };
 
 }  // namespace gradzone::device

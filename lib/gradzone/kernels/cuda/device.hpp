@@ -41,6 +41,10 @@ class Device {
                          std::size_t bytes, std::size_t rows) = 0;
   virtual void wait() = 0;
 
+  /// Queues two pieces of work, of which neither touches what the other one writes, so that they may be done
+  /// at the same time. Neither may wait for an answer, send numbers, or call this.
+  virtual void side_by_side(const std::function<void()>& first, const std::function<void()>& second) = 0;
+
   /// Runs `work`, which queues kernels and copies on the device, the same on the same memory whenever the
   /// same recording comes with it. From the third time on it may be played back: then `work` is not called.
   virtual void run(Recording& recording, const std::function<void()>& work) = 0;

@@ -9,8 +9,11 @@ namespace gradzone {
 
 template <class F>
 std::unique_ptr<Kernels<F, DeviceMemory>> make_device_kernels(DeviceMemory memory, Order order) {
-  if (dynamic_cast<const HostDevice*>(memory.device) == nullptr) return make_cuda_kernels<F>(memory, order);
-  return device::make_kernels_on<F>(memory, device::HostQueue(), order, device::make_host_products);
+  auto* host = dynamic_cast<HostDevice*>(memory.device);
+  if (host == nullptr) return make_cuda_kernels<F>(memory, order);
+  return device::make_kernels_on<F>(memory, device::HostQueue(*host), order, [&](device::Factor factor) {
+    return device::make_host_products(*host, factor);
+  });
 }
 
 void check_device_order(Order order, const std::string& format) {

@@ -14,23 +14,31 @@ class HostProducts final : public VendorProducts {
   using Packed = typename P::Packed;
 
  public:
+  explicit HostProducts(HostDevice& device) : device_(device) {}
+
   void forward(const Convolution& c, const void* x, const void* w, void* y) override {
-    const std::vector<float> a = factors(x, images(c)), b = factors(w, weights(c));
-    std::vector<float> sums(results(c));
-    each_product(c, [&](std::size_t in, std::size_t tap, std::size_t out) { sums[out] += a[in] * b[tap]; });
-    store(sums, y);
+    device_.queue([=] {
+      const std::vector<float> a = factors(x, images(c)), b = factors(w, weights(c));
+      std::vector<float> sums(results(c));
+      each_product(c, [&](std::size_t in, std::size_t tap, std::size_t out) { sums[out] += a[in] * b[tap]; });
+      store(sums, y);
+    });
   }
   void input_gradient(const Convolution& c, const void* dy, const void* w, void* dx) override {
-    const std::vector<float> a = factors(dy, results(c)), b = factors(w, weights(c));
-    std::vector<float> sums(images(c));
-    each_product(c, [&](std::size_t in, std::size_t tap, std::size_t out) { sums[in] += a[out] * b[tap]; });
-    store(sums, dx);
+    device_.queue([=] {
+      const std::vector<float> a = factors(dy, results(c)), b = factors(w, weights(c));
+      std::vector<float> sums(images(c));
+      each_product(c, [&](std::size_t in, std::size_t tap, std::size_t out) { sums[in] += a[out] * b[tap]; });
+      store(sums, dx);
+    });
   }
   void weight_gradient(const Convolution& c, const void* x, const void* dy, void* dw) override {
-    const std::vector<float> a = factors(x, images(c)), b = factors(dy, results(c));
-    std::vector<float> sums(weights(c));
-    each_product(c, [&](std::size_t in, std::size_t tap, std::size_t out) { sums[tap] += a[in] * b[out]; });
-    store(sums, dw);
+    device_.queue([=] {
+      const std::vector<float> a = factors(x, images(c)), b = factors(dy, results(c));
+      std::vector<float> sums(weights(c));
+      each_product(c, [&](std::size_t in, std::size_t tap, std::size_t out) { sums[tap] += a[in] * b[out]; });
+      store(sums, dw);
+    });
   }
 
  private:
@@ -72,20 +80,22 @@ class HostProducts final : public VendorProducts {
                         ((std::size_t(n) * c.out_h + i) * c.out_w + j) * c.out + out);
               }
   }
+
+  HostDevice& device_;
 };
 
 }  // namespace
 
-std::unique_ptr<VendorProducts> make_host_products(Factor factor) {
+std::unique_ptr<VendorProducts> make_host_products(HostDevice& device, Factor factor) {
   switch (factor) {
     case Factor::binary16:
-      return std::make_unique<HostProducts<Fp16>>();
+      return std::make_unique<HostProducts<Fp16>>(device);
     case Factor::bfloat16:
-      return std::make_unique<HostProducts<Bf16>>();
+      return std::make_unique<HostProducts<Bf16>>(device);
     case Factor::tf32:
       break;
   }
-  return std::make_unique<HostProducts<Fp32>>();
+  return std::make_unique<HostProducts<Fp32>>(device);
 }
 
 }  // namespace gradzone::device

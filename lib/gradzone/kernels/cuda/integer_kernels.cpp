@@ -6,8 +6,9 @@
 namespace gradzone {
 
 std::unique_ptr<IntegerKernels> make_integer_kernels(Device& device) {
-  if (dynamic_cast<const HostDevice*>(&device) == nullptr) return make_cuda_integer_kernels(device);
-  return std::make_unique<device::IntegerKernelsOn<device::HostQueue>>(device, device::HostQueue());
+  auto* host = dynamic_cast<HostDevice*>(&device);
+  if (host == nullptr) return make_cuda_integer_kernels(device);
+  return std::make_unique<device::IntegerKernelsOn<device::HostQueue>>(device, device::HostQueue(*host));
 }
 
 }  // namespace gradzone

@@ -8,6 +8,8 @@
 #include "gradzone/kernels/cuda/bodies/batch_norm.hpp"
 #include "gradzone/kernels/cuda/bodies/convolution.hpp"
 #include "gradzone/kernels/cuda/bodies/group_sums.hpp"
+#include "gradzone/kernels/cuda/bodies/loss.hpp"
+#include "gradzone/kernels/cuda/bodies/narrow_weights.hpp"
 #include "gradzone/kernels/cuda/bodies/pools.hpp"
 #include "gradzone/kernels/cuda/device_kernels.hpp"
 #include "gradzone/kernels/cuda/tiles.hpp"
@@ -30,13 +32,13 @@ template <class F, class Queue>
 class KernelsOn : public Kernels<F, DeviceMemory> {
  public:
   using Base = Kernels<F, DeviceMemory>;
+  using typename Base::Labels;
   using typename Base::Real;
   using typename Base::Sets;
   using typename Base::State;
   using typename Base::T;
 
-  KernelsOn(DeviceMemory memory, Queue queue, std::unique_ptr<Kernels<F>> host)
-      : Base(memory), queue_(std::move(queue)), host_(std::move(host)) {}
+  KernelsOn(DeviceMemory memory, Queue queue) : Base(memory), queue_(std::move(queue)) {}
 
   void conv2d(const Conv2d& op, const T& x, const T& w, const T* bias, After after, T& y) const override {
     shape(y, {x.dim(0), op.window.out_h(x.dim(1)), op.window.out_w(x.dim(2)), op.out_channels});
@@ -149,17 +151,24 @@ class KernelsOn : public Kernels<F, DeviceMemory> {
     each(a.size(), AddEntries<F>{in(a), in(b), out(y), op.subtract});
   }
 
-  Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const override {
-    Tensor<Real> gradient;
-    const Real loss = host_->cross_entropy(logits.download(), labels, dz ? &gradient : nullptr);
-    if (dz) upload(this->memory(), gradient, *dz);
-    return loss;
+  void cross_entropy(const T& logits, const Labels& labels, T& loss, T* dz) const override {
+    const Index images = logits.dim(0), groups = groups_of(logits);
+    const Real count = static_cast<Real>(images);
+    exponentials_.resize(device(), static_cast<std::size_t>(logits.size()));
+    shape(losses_, {images, 1});
+    if (dz) shape(*dz, logits.shape);
+    queue_.run(images, CrossEntropy<F>{in(logits), labels.data(), exponentials_.data(), out(losses_),
+                                       dz ? out(*dz) : nullptr, logits.dim(1), count});
+    sum_groups(PlainTerm<F>{in(losses_)}, losses_);
+    shape(loss, {1});
+    each(1, MeanLoss<F>{sums_.data(), out(loss), groups, count});
   }
-  Real output_sum(const T& output, T* gradient) const override {
-    Tensor<Real> ones;
-    const Real sum = host_->output_sum(output.download(), gradient ? &ones : nullptr);
-    if (gradient) upload(this->memory(), ones, *gradient);
-    return sum;
+  void output_sum(const T& output, T& sum, T* gradient) const override {
+    shape(sum, {1});
+    each(1, ChainSum<F>{in(output), out(sum), output.size()});
+    if (!gradient) return;
+    shape(*gradient, output.shape);
+    each(output.size(), Fill<Real>{out(*gradient), Real(1)});
   }
 
   void concatenate(const std::vector<const T*>& parts, T& y) const override {
@@ -186,6 +195,10 @@ class KernelsOn : public Kernels<F, DeviceMemory> {
     each(x.size(), Negate<F>{in(x), out(y)});
   }
   void round(T& x) const override { each(x.size(), Round<F>{out(x)}); }
+  /// For a weight gradient beside an input gradient: they share no memory between their bodies.
+  void side_by_side(const std::function<void()>& first, const std::function<void()>& second) const override {
+    device().side_by_side(first, second);
+  }
 
  protected:
   Device& device() const { return *this->memory().device; }
@@ -230,7 +243,12 @@ class KernelsOn : public Kernels<F, DeviceMemory> {
     const Index channels = Index{c.out} * c.in;
     groups_.resize(device(), static_cast<std::size_t>(problem.groups() * dw.size()));
     problem.target = groups_.data();
-    run_products<F>(queue_, device().multiprocessors(), problem);
+    using Narrow = NarrowWeights<F>;
+    if (c.in <= Narrow::columns) {
+      queue_.run(problem.blocks(Narrow::rows, Narrow::columns), Narrow{problem});
+    } else {
+      run_products<F>(queue_, device().multiprocessors(), problem);
+    }
     each(channels, AddGroups<F>{groups_.data(), out(dw), problem.groups(), c.taps(), channels});
     if (db) bias_gradient(dy, *db);
   }
@@ -272,9 +290,9 @@ class KernelsOn : public Kernels<F, DeviceMemory> {
   }
 
   Queue queue_;
-  std::unique_ptr<Kernels<F>> host_;
   // Memory between the bodies of an operation.
-  mutable DeviceArray<Real> arranged_, groups_, sums_, means_;
+  mutable DeviceArray<Real> arranged_, groups_, sums_, means_, exponentials_;
+  mutable T losses_;
 };
 
 }  // namespace gradzone::device

@@ -17,6 +17,7 @@
 
 #include "gradzone/base/host_device.hpp"
 #include "gradzone/base/tensor.hpp"
+#include "gradzone/kernels/cuda/host_device.hpp"
 
 // For nvcc's device pass alone: other compilers do not know this pragma.
 #ifdef __CUDA_ARCH__
@@ -57,8 +58,17 @@ void run_each(const Queue& queue, Index count, const Map& map) {
 
 class HostQueue {
  public:
+  /// `device` must outlive it.
+  explicit HostQueue(HostDevice& device) : device_(&device) {}
+
   template <class Body>
   void run(Index blocks, const Body& body) const {
+    device_->queue([blocks, body] { run_now(blocks, body); });
+  }
+
+ private:
+  template <class Body>
+  static void run_now(Index blocks, const Body& body) {
     using Shared = typename Body::Shared;
     using State = typename Body::State;
     const auto shared = std::make_unique<Shared>();
@@ -77,6 +87,8 @@ class HostQueue {
       each_thread([&](int t, State& state) { body.end(block, t, *shared, state); });
     }
   }
+
+  HostDevice* device_;
 };
 
 }  // namespace gradzone::device

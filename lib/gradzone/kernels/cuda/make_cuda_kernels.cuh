@@ -11,9 +11,9 @@ namespace gradzone {
 template <class F>
 std::unique_ptr<Kernels<F, DeviceMemory>> make_cuda_kernels(DeviceMemory memory, Order order) {
   const auto& card = static_cast<const CudaDevice&>(*memory.device);
-  return device::make_kernels_on<F>(
-      memory, device::CudaQueue(card.stream()), order,
-      [&](device::Factor factor) { return device::make_cuda_products(*memory.device, factor); });
+  return device::make_kernels_on<F>(memory, device::CudaQueue(card), order, [&](device::Factor factor) {
+    return device::make_cuda_products(*memory.device, factor);
+  });
 }
 
 }  // namespace gradzone

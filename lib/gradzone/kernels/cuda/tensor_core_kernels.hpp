@@ -21,9 +21,14 @@ class TensorCoreKernels final : public KernelsOn<F, Queue> {
   using typename Base::Real;
   using typename Base::T;
 
-  TensorCoreKernels(DeviceMemory memory, Queue queue, std::unique_ptr<Kernels<F>> host,
-                    std::unique_ptr<VendorProducts> library)
-      : Base(memory, std::move(queue), std::move(host)), library_(std::move(library)) {}
+  TensorCoreKernels(DeviceMemory memory, Queue queue, std::unique_ptr<VendorProducts> library)
+      : Base(memory, std::move(queue)), library_(std::move(library)) {}
+
+  /// One after the other: they share what they pack their factors into, and the library's workspace.
+  void side_by_side(const std::function<void()>& first, const std::function<void()>& second) const override {
+    first();
+    second();
+  }
 
  private:
   using Base::device;
@@ -146,15 +151,14 @@ class TensorCoreKernels final : public KernelsOn<F, Queue> {
 template <class F, class Queue, class MakeProducts>
 std::unique_ptr<Kernels<F, DeviceMemory>> make_kernels_on(DeviceMemory memory, Queue queue, Order order,
                                                           const MakeProducts& products) {
-  auto host = make_cpu_kernels<F>(Order::chain);
   if constexpr (has_tensor_cores(F::id)) {
     if (order == Order::tensor_cores) {
-      return std::make_unique<TensorCoreKernels<F, Queue>>(memory, std::move(queue), std::move(host),
+      return std::make_unique<TensorCoreKernels<F, Queue>>(memory, std::move(queue),
                                                            products(Packing<F>::factor));
     }
   }
   assert(order == Order::chain);
-  return std::make_unique<KernelsOn<F, Queue>>(memory, std::move(queue), std::move(host));
+  return std::make_unique<KernelsOn<F, Queue>>(memory, std::move(queue));
 }
 
 }  // namespace gradzone::device

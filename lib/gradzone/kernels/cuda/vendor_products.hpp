@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "gradzone/kernels/cuda/bodies/convolution.hpp"
-#include "gradzone/kernels/cuda/device.hpp"
+#include "gradzone/kernels/cuda/host_device.hpp"
 
 namespace gradzone::device {
 
@@ -28,8 +28,8 @@ class VendorProducts {
   virtual void weight_gradient(const Convolution& c, const void* x, const void* dy, void* dw) = 0;
 };
 
-/// Plain loops for a host that plays a device, one more order that nobody states.
-std::unique_ptr<VendorProducts> make_host_products(Factor factor);
+/// Plain loops for a host that plays a device, one more order that nobody states. `device` must outlive them.
+std::unique_ptr<VendorProducts> make_host_products(HostDevice& device, Factor factor);
 
 /// cuDNN and cuBLAS: defined by cudnn_products.cpp, or no_cudnn.cpp in a build without their headers.
 /// Precondition: `device` is of make_cuda_device(); it must outlive the products. Throws UsageError if the

@@ -46,8 +46,8 @@ class ReferenceKernels : public Kernels<F> {
                            T& db) const override;
 
   void add(const Add& op, const T& a, const T& b, T& y) const override;
-  Real cross_entropy(const T& logits, const std::vector<int>& labels, T* dz) const override;
-  Real output_sum(const T& output, T* gradient) const override;
+  void cross_entropy(const T& logits, const std::vector<int>& labels, T& loss, T* dz) const override;
+  void output_sum(const T& output, T& sum, T* gradient) const override;
 
   void concatenate(const std::vector<const T*>& parts, T& y) const override;
   void concatenate_gradient(const T& dy, Index first, T& dx) const override;

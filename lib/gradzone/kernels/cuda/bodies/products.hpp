@@ -43,6 +43,16 @@ struct alignas(16) Vector {
   Real v[size];
 };
 
+/// `valid` neighbours from p on; `whole`: they come in whole aligned vectors.
+template <class Real>
+GRADZONE_HOST_DEVICE Vector<Real> load_vector(const Real* p, int valid, bool whole) {
+  using V = Vector<Real>;
+  if (whole && valid >= V::size) return *reinterpret_cast<const V*>(p);
+  V out;
+  for (int i = 0; i < V::size; ++i) out.v[i] = i < valid ? p[i] : Real(0);
+  return out;
+}
+
 /// Outputs of a block and of a thread, terms of a step in vectors, and blocks that a multiprocessor holds at
 /// least (at most so many registers are used). Warps are 4 x 8 threads.
 template <int rows_in, int columns_in, int thread_rows_in, int thread_columns_in, int depth_in,
@@ -103,14 +113,6 @@ struct Products {
     return {u / (columns / V::size), u % (columns / V::size) * V::size};
   }
 
-  /// `valid` neighbours from p on.
-  GRADZONE_HOST_DEVICE static V load(const Real* p, int valid, bool whole) {
-    if (whole && valid >= V::size) return *reinterpret_cast<const V*>(p);
-    V out;
-    for (int i = 0; i < V::size; ++i) out.v[i] = i < valid ? p[i] : Real(0);
-    return out;
-  }
-
   GRADZONE_HOST_DEVICE void fetch(int first_term, int thread, State& s) const {
     const Work<Real>& w = s.work;
     GRADZONE_UNROLL
@@ -121,7 +123,7 @@ struct Products {
         s.a[i] = spot.at < w.rows ? fetch_terms(w, spot.at, term) : V{};
       } else {
         s.a[i] = term < w.terms.count
-                     ? load(w.a + w.terms.at(term).a + spot.at, w.rows - spot.at, problem.vector_a)
+                     ? load_vector(w.a + w.terms.at(term).a + spot.at, w.rows - spot.at, problem.vector_a)
                      : V{};
       }
     }
@@ -130,14 +132,15 @@ struct Products {
       const Spot spot = spot_b(thread, i);
       const int term = first_term + spot.term;
       s.b[i] = term < w.terms.count
-                   ? load(w.b + w.terms.at(term).b + spot.at, w.columns - spot.at, problem.vector_b)
+                   ? load_vector(w.b + w.terms.at(term).b + spot.at, w.columns - spot.at, problem.vector_b)
                    : V{};
     }
   }
   /// A row's terms from `term` on.
   GRADZONE_HOST_DEVICE V fetch_terms(const Work<Real>& w, int row, int term) const {
     const Real* from = w.a + row * w.a_stride;
-    if (problem.vector_a && term < w.terms.count) return load(from + w.terms.at(term).a, V::size, true);
+    if (problem.vector_a && term < w.terms.count)
+      return load_vector(from + w.terms.at(term).a, V::size, true);
     V out;
     for (int i = 0; i < V::size; ++i)
       out.v[i] = term + i < w.terms.count ? from[w.terms.at(term + i).a] : Real(0);
@@ -205,7 +208,7 @@ struct Products {
     for (int i = 0; i < pieces; ++i) {
       const int column = s.column + i * 8 * V::size, valid = w.columns - column;
       V bias = {};
-      if (w.bias && valid > 0) bias = load(w.bias + column, valid, false);
+      if (w.bias && valid > 0) bias = load_vector(w.bias + column, valid, false);
       GRADZONE_UNROLL
       for (int r = 0; r < thread_rows; ++r) {
         if (s.row + r >= w.rows) continue;
