@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that needs a card, in one call of less than ten minutes: agreement with the CPU bit by bit, trainings and
 # audits with the same bytes, formats of tensor cores, the reference engine's products, times beside the peak and beside
-# PyTorch, compute-sanitizer. Packed by pack.sh:
+# PyTorch, compute-sanitizer, the first epochs of a study. Packed by pack.sh:
 #   PACK/run.sh [FOLDER FOR LOGS]
 set -u
 pack=$(cd "$(dirname "$0")" && pwd)
@@ -147,4 +147,13 @@ for tool in memcheck racecheck synccheck initcheck; do
     > "$out/$tool.log" 2>&1
   echo "$tool: exit code $?, $(grep -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$out/$tool.log" | tail -1)"
 done
+if [ -e "$pack/cifar10.tar.xz" ]; then
+  section "VGG-11 on CIFAR-10, as many epochs of 200 as fit (EPOCHS of each configuration at most)"
+  python3 -m tarfile -e "$pack/cifar10.tar.xz" "$pack/cifar10"
+  images=$(echo "$pack"/cifar10/*)
+  PATH=$pack:$PATH EPOCHS=${EPOCHS:-3} within 570 "$pack/e2-cifar/run.sh" "folder:$images,size=32,norm=cifar" \
+    "$out/e2-cifar" --device cuda --quiet || echo "stopped: the same command continues"
+  "$pack/gradzone" report "$out/e2-cifar" --published "$pack/e2-cifar/published.csv" --quiet || true
+  cut -d, -f1-12 "$out/e2-cifar/trace.csv"
+fi
 section "done"
