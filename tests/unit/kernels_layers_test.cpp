@@ -22,7 +22,7 @@ TEST(Convolution, slides_its_window) {
                            4, 5, 6,  //
                            7, 8, 9});
   const T w({1, 1, 2, 2}, {1, 10, 100, 1000});
-  const T b({1}, {0.5});
+  const T b({1}, 0.5);
   const Conv2d op{1, 1, Window::square(2, 1), true};
   T y;
   kernels().conv2d(op, x, w, &b, After::nothing, y);
@@ -37,7 +37,7 @@ TEST(Convolution, slides_its_window) {
                             0, 200, 2000}));
   kernels().conv2d_weight_gradient(op, x, dy, dw, &db);
   EXPECT_EQ(dw, T(w.shape, {1 + 2 * 5, 2 + 2 * 6, 4 + 2 * 8, 5 + 2 * 9}));
-  EXPECT_EQ(db, T({1}, {3}));
+  EXPECT_EQ(db, T({1}, 3));
 }
 
 TEST(Convolution, skips_what_lies_in_the_padding) {
@@ -48,8 +48,8 @@ TEST(Convolution, skips_what_lies_in_the_padding) {
   const Conv2d op{1, 1, Window::square(3, 2, 1), false};
   T y;
   kernels().conv2d(op, x, w, nullptr, After::nothing, y);  // one output: the lower right 2x2 of w
-  EXPECT_EQ(y, T({1, 1, 1, 1}, {5 * 1 + 6 * 2 + 8 * 3 + 9 * 4}));
-  const T dy({1, 1, 1, 1}, {2});
+  EXPECT_EQ(y, T({1, 1, 1, 1}, 5 * 1 + 6 * 2 + 8 * 3 + 9 * 4));
+  const T dy({1, 1, 1, 1}, 2);
   T dx, dw;
   dx.shape = x.shape;
   kernels().conv2d_input_gradient(op, dy, w, dx);
@@ -60,7 +60,7 @@ TEST(Convolution, skips_what_lies_in_the_padding) {
 
 TEST(Convolution, does_not_multiply_padding_by_an_infinite_weight) {
   const double inf = std::numeric_limits<double>::infinity();
-  const T x({1, 1, 1, 1}, {2});
+  const T x({1, 1, 1, 1}, 2);
   const T w({1, 1, 3, 1}, {inf, 3, inf});
   T y;
   kernels().conv2d({1, 1, {3, 1, 1, 1, 1, 0}, false}, x, w, nullptr, After::nothing, y);
@@ -80,7 +80,7 @@ TEST(Convolution, adds_channels_innermost_and_the_bias_last) {
   // fp32 loses a 1 that meets 2^24. Order of the chain: (position 0: channels 0, 1), (position 1: channels 0,
   // 1).
   const float big = 0x1p24f;
-  const Tensor<float> x({1, 1, 2, 2}, {big, 1, -big, 1}), w({1, 2, 1, 2}, 1.0f), b({1}, {1.0f});
+  const Tensor<float> x({1, 1, 2, 2}, {big, 1, -big, 1}), w({1, 2, 1, 2}, 1.0f), b({1}, 1.0f);
   Tensor<float> y;
   // big + 1 (channel 1 of position 0, lost) - big + 1 = 1; channel-first order would give 2. The bias makes
   // it 2.

@@ -80,7 +80,7 @@ TEST(Activations, abs_is_minus_the_identity_below_zero) {
 TEST(Activations, pass_a_nan_on) {
   using Kind = Activation::Kind;
   for (const Kind kind : {Kind::relu, Kind::leaky_relu, Kind::relu6, Kind::abs}) {
-    EXPECT_TRUE(std::isnan(activation({kind, 0.1}, T({1}, {nan_value}))[0])) << static_cast<int>(kind);
+    EXPECT_TRUE(std::isnan(activation({kind, 0.1}, T({1}, nan_value))[0])) << static_cast<int>(kind);
   }
 }
 
@@ -101,11 +101,11 @@ auto max_pool(const Window& window, double beta, Form form, const Tensor<typenam
 }
 
 const T tied({1, 2, 2, 1}, {3, 7, 7, 7});
-const T twelve({1, 1, 1, 1}, {12});
+const T twelve({1, 1, 1, 1}, 12);
 
 TEST(MaxPool, gives_the_first_maximal_entry_everything_natively) {
   const auto p = max_pool(Window::square(2, 2), 0, Form::direct, tied, twelve);
-  EXPECT_EQ(p.y, T({1, 1, 1, 1}, {7}));
+  EXPECT_EQ(p.y, T({1, 1, 1, 1}, 7));
   EXPECT_EQ(p.sets, (ArgmaxSets{0, 1, 1, 1}));
   EXPECT_EQ(p.dx, T(tied.shape, {0, 12, 0, 0}));
 }
@@ -135,7 +135,7 @@ TEST(MaxPool, of_a_pinned_layer_ignores_the_choice) {
 
 TEST(MaxPool, composed_in_16_bits_overflows_where_direct_does_not) {
   // beta * m = 1000 * 100 is beyond the largest half; infinity minus infinity.
-  const Tensor<float> x({1, 1, 2, 1}, {100, 50}), dy({1, 1, 1, 1}, {1});
+  const Tensor<float> x({1, 1, 2, 1}, {100, 50}), dy({1, 1, 1, 1}, 1);
   const Window window{1, 2, 1, 2, 0, 0};
   EXPECT_EQ(max_pool<Fp16>(window, 1000, Form::direct, x, dy).y[0], 100);
   EXPECT_TRUE(std::isnan(max_pool<Fp16>(window, 1000, Form::composed, x, dy).y[0]));
@@ -145,7 +145,7 @@ TEST(MaxPool, composed_rounds_each_product) {
   // 100 * m = 100.09765625 -> 100.125 and -99 * m = -99.0966796875 -> -99.125 in fp16 (grid 1/16): their sum
   // is not m.
   const float m = 1 + 0x1p-10f;
-  const Tensor<float> x({1, 1, 1, 1}, {m}), dy({1, 1, 1, 1}, {m});
+  const Tensor<float> x({1, 1, 1, 1}, m), dy({1, 1, 1, 1}, m);
   const auto p = max_pool<Fp16>(Window::square(1, 1), 100, Form::composed, x, dy);
   EXPECT_EQ(p.y[0], 1.0f);
   EXPECT_EQ(p.dx[0], 1.0f);
@@ -153,7 +153,7 @@ TEST(MaxPool, composed_rounds_each_product) {
 }
 
 TEST(MaxPool, splits_inexactly_among_three_in_binary) {
-  const Tensor<float> x({1, 1, 3, 1}, {5, 5, 5}), dy({1, 1, 1, 1}, {1});
+  const Tensor<float> x({1, 1, 3, 1}, {5, 5, 5}), dy({1, 1, 1, 1}, 1);
   const auto p = max_pool<Bf16>({1, 3, 1, 3, 0, 0}, 1, Form::direct, x, dy);
   EXPECT_EQ(p.dx[0], 0x1.56p-2f);  // 1/3 in 8 bits
   EXPECT_EQ(p.dx[2], p.dx[0]);
@@ -185,14 +185,14 @@ TEST(MaxPool, knows_no_entries_in_the_padding) {
 }
 
 TEST(MaxPool, treats_zeros_of_both_signs_as_a_tie) {
-  const T x({1, 1, 2, 1}, {-0.0, 0.0}), dy({1, 1, 1, 1}, {2});
+  const T x({1, 1, 2, 1}, {-0.0, 0.0}), dy({1, 1, 1, 1}, 2);
   const auto p = max_pool({1, 2, 1, 2, 0, 0}, 1, Form::direct, x, dy);
   EXPECT_TRUE(std::signbit(p.y[0]));  // the first maximal entry
   EXPECT_EQ(p.dx, T(x.shape, {1, 1}));
 }
 
 TEST(MaxPool, takes_the_first_nan_alone) {
-  const T x({1, 1, 4, 1}, {8, nan_value, 9, nan_value}), dy({1, 1, 1, 1}, {2});
+  const T x({1, 1, 4, 1}, {8, nan_value, 9, nan_value}), dy({1, 1, 1, 1}, 2);
   const auto p = max_pool({1, 4, 1, 4, 0, 0}, 1, Form::direct, x, dy);
   EXPECT_TRUE(std::isnan(p.y[0]));
   EXPECT_EQ(p.sets, (ArgmaxSets{0, 1, 0, 0}));
@@ -203,7 +203,7 @@ TEST(AvgPool, counts_padding_as_zeros) {
   const T x({1, 2, 2, 1}, {4, 8, 12, 16}), dy({1, 2, 2, 1}, {4, 8, 12, 16});
   T y, dx(x.shape);
   kernels().avg_pool(Window::square(2, 2), x, y);
-  EXPECT_EQ(y, T({1, 1, 1, 1}, {10}));
+  EXPECT_EQ(y, T({1, 1, 1, 1}, 10));
   kernels().avg_pool(Window::square(2, 2, 1), x, y);
   EXPECT_EQ(y, T({1, 2, 2, 1}, {1, 2, 3, 4}));
   kernels().avg_pool_gradient(Window::square(2, 2, 1), dy, dx);
@@ -218,18 +218,18 @@ TEST(AvgPool, adds_up_where_windows_overlap) {
 }
 
 TEST(NormPool, is_the_euclidean_norm) {
-  const T x({1, 1, 2, 1}, {3, -4}), dy({1, 1, 1, 1}, {10});
+  const T x({1, 1, 2, 1}, {3, -4}), dy({1, 1, 1, 1}, 10);
   const Window window{1, 2, 1, 2, 0, 0};
   T y, dx(x.shape);
   kernels().norm_pool(window, x, y);
-  EXPECT_EQ(y, T({1, 1, 1, 1}, {5}));
+  EXPECT_EQ(y, T({1, 1, 1, 1}, 5));
   kernels().norm_pool_gradient(window, {}, x, dy, dx);
   EXPECT_DOUBLE_EQ(dx[0], 6);
   EXPECT_DOUBLE_EQ(dx[1], -8);
 }
 
 TEST(NormPool, has_the_chosen_derivative_at_a_zero_window) {
-  const T x({1, 1, 2, 1}, {0, -0.0}), dy({1, 1, 1, 1}, {10});
+  const T x({1, 1, 2, 1}, {0, -0.0}), dy({1, 1, 1, 1}, 10);
   const Window window{1, 2, 1, 2, 0, 0};
   T dx(x.shape);
   Choice choice;
