@@ -22,7 +22,7 @@ void expect_same_tensors(const std::vector<Tensor<double>>& expected,
 }
 
 void expect_same_run(const FloatRun& expected, const FloatRun& actual) {
-  const auto scalar = [](double v) { return Tensor<double>({1}, {v}); };
+  const auto scalar = [](double v) { return Tensor<double>({1}, v); };
   expect_same_tensors({scalar(expected.loss), expected.logits, expected.input_gradient},
                       {scalar(actual.loss), actual.logits, actual.input_gradient});
   expect_same_tensors(expected.gradient, actual.gradient);
