@@ -83,21 +83,23 @@ GRADZONE_HOST_DEVICE Real log_by_integers(double x) {
 /// decides whether the exact answer is clear, so the result does not depend on the library.
 inline constexpr double library_error = 0x1p-46;
 
-/// Whether every number within the library's error of `value` rounds to the same normal float: `out`.
-GRADZONE_HOST_DEVICE inline bool is_clear(double value, float& out) {
+/// The float to which every number within the library's error of `value` rounds, if it is one and normal;
+/// else exact().
+template <class Exact>
+GRADZONE_HOST_DEVICE float rounded(double value, const Exact& exact) {
   const double margin = std::fabs(value) * library_error;
-  out = static_cast<float>(value - margin);
-  return out == static_cast<float>(value + margin) && std::isnormal(out);
+  const float low = static_cast<float>(value - margin), high = static_cast<float>(value + margin);
+  return low == high && std::isnormal(low) ? low : exact();
 }
 
 }  // namespace elementary
 
 /// Error bound: half an ulp. exp(-inf) = 0, exp(inf) = inf, exp(NaN) = NaN; subnormal results are kept.
 GRADZONE_HOST_DEVICE inline float exp_rounded(float x) {
-  if (std::isnan(x)) return x;
   const double wide = static_cast<double>(x);
-  float out = 0;
-  return elementary::is_clear(std::exp(wide), out) ? out : elementary::exp_by_integers<float>(wide);
+  return std::isnan(x) ? x : elementary::rounded(std::exp(wide), [wide] {
+    return elementary::exp_by_integers<float>(wide);
+  });
 }
 GRADZONE_HOST_DEVICE inline double exp_rounded(double x) {
   return std::isnan(x) ? x : elementary::exp_by_integers<double>(x);
@@ -105,10 +107,10 @@ GRADZONE_HOST_DEVICE inline double exp_rounded(double x) {
 
 /// Error bound: half an ulp. log(0) = -inf, log of a negative number or NaN is NaN.
 GRADZONE_HOST_DEVICE inline float log_rounded(float x) {
-  if (std::isnan(x)) return x;
   const double wide = static_cast<double>(x);
-  float out = 0;
-  return elementary::is_clear(std::log(wide), out) ? out : elementary::log_by_integers<float>(wide);
+  return std::isnan(x) ? x : elementary::rounded(std::log(wide), [wide] {
+    return elementary::log_by_integers<float>(wide);
+  });
 }
 GRADZONE_HOST_DEVICE inline double log_rounded(double x) {
   return std::isnan(x) ? x : elementary::log_by_integers<double>(x);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 namespace gradzone {
 namespace {
@@ -46,20 +47,21 @@ void HostDevice::copy_rows(void* to, std::size_t to_pitch, const void* from, std
   });
 }
 
+auto HostDevice::pieces_of(const std::function<void()>& work, Pieces*& list) -> Pieces {
+  Pieces pieces;
+  list = &pieces;
+  try {
+    work();
+  } catch (...) {
+    list = nullptr;
+    throw;
+  }
+  list = nullptr;
+  return pieces;
+}
+
 void HostDevice::side_by_side(const std::function<void()>& first, const std::function<void()>& second) {
-  Pieces of_first, of_second;
-  const auto collect = [&](const std::function<void()>& work, Pieces& pieces) {
-    collected_ = &pieces;
-    try {
-      work();
-    } catch (...) {
-      collected_ = nullptr;
-      throw;
-    }
-    collected_ = nullptr;
-  };
-  collect(first, of_first);
-  collect(second, of_second);
+  const Pieces of_first = pieces_of(first, collected_), of_second = pieces_of(second, collected_);
   for (std::size_t i = 0; i < std::max(of_first.size(), of_second.size()); ++i)
     for (const Pieces* pieces : {&of_second, &of_first})
       if (i < pieces->size()) queue((*pieces)[i]);
@@ -73,17 +75,10 @@ void HostDevice::run(Recording& recording, const std::function<void()>& work) {
     return;
   }
   if (recording.runs++ < runs_to_settle) return work();
-  const auto pieces = std::make_shared<Pieces>();
   const long changes = changes_;
-  recording_ = pieces.get();
-  try {
-    work();
-  } catch (...) {
-    recording_ = nullptr;
-    throw;
-  }
-  recording_ = nullptr;
-  if (changes == changes_) recording.graph = pieces;  // else it knows memory that has moved
+  Pieces pieces = pieces_of(work, recording_);
+  if (changes == changes_)  // else it knows memory that has moved
+    recording.graph = std::make_shared<Pieces>(std::move(pieces));
 }
 
 std::unique_ptr<Device> make_host_device() {

@@ -45,6 +45,8 @@ class HostDevice final : public Device {
  private:
   using Pieces = std::vector<std::function<void()>>;
   void not_while_queueing() const;
+  /// What `work` queues while it is listed there: recording_ or collected_.
+  static Pieces pieces_of(const std::function<void()>& work, Pieces*& list);
 
   int multiprocessors_ = 132;  // an H100's
   std::size_t free_memory_ = std::size_t{1} << 30;

@@ -26,8 +26,7 @@ class TensorCoreKernels final : public KernelsOn<F, Queue> {
 
   /// One after the other: they share what they pack their factors into, and the library's workspace.
   void side_by_side(const std::function<void()>& first, const std::function<void()>& second) const override {
-    first();
-    second();
+    Kernels<F, DeviceMemory>::side_by_side(first, second);
   }
 
  private:
